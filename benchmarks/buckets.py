@@ -4,7 +4,7 @@
 
 Four workers' governors turn, every bucket of tier XS has tasks waiting, and what is released is taken, with its leases,
 and ended as workers do. Printed: the share of one core that the server used, all in all, and while every bucket was
-full, beside what the same benchmark of an earlier commit prints, where each task was claimed and settled by itself.
+full, beside what the same benchmark of an earlier commit prints, where each task was claimed and closed by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.earlier import BASELINE, printed_by
 from benchmarks.processes import redis_server
-from worker.governor import Delivery, End, Governor, Settlement
+from worker.governor import Delivery, Governor, RequestEnd, TaskEnd
 from worker.process.bootstep import TICK_INTERVAL_S
 from worker.tiers import Bucket, Limits, Line
 
@@ -51,7 +51,7 @@ def main() -> None:
             for task in range(60):
                 governor.wait((line.name, line.spec), "bulk", f"{bucket}-{task}", message(f"{bucket}-{task}"))
         flowing, requests = measure(client, server, governor, options.seconds)
-        while release_and_settle(client, governor):
+        while release_and_close(client, governor):
             pass
         full, _ = measure(client, server, governor, options.seconds // 2)
         client.close()
@@ -84,19 +84,19 @@ def measure(client: redis.Redis, server: psutil.Process, governor: Governor, sec
         turn = time.monotonic()
         for _ in range(WORKERS):
             governor.tick()
-        requests += settle_released(client, governor)
+        requests += close_released(client, governor)
         time.sleep(max(0.0, TICK_INTERVAL_S - (time.monotonic() - turn)))
     return (sum(server.cpu_times()[:2]) - before) / (time.monotonic() - began), requests
 
 
-def release_and_settle(client: redis.Redis, governor: Governor) -> int:
-    """Release and settle for one turn; how many requests that were."""
+def release_and_close(client: redis.Redis, governor: Governor) -> int:
+    """Release and close leases for one turn; how many requests that were."""
     time.sleep(TICK_INTERVAL_S)
     governor.tick()
-    return settle_released(client, governor)
+    return close_released(client, governor)
 
 
-def settle_released(client: redis.Redis, governor: Governor) -> int:
+def close_released(client: redis.Redis, governor: Governor) -> int:
     """Take and end what was released, as workers do: some at a time."""
     count = 0
     while True:
@@ -106,7 +106,7 @@ def settle_released(client: redis.Redis, governor: Governor) -> int:
             return count
         count += len(taken)
         governor.finish([
-            End(task, Delivery(*RECORD, f"{tag}:{number}"), Settlement(used=True))
+            TaskEnd(task, Delivery(*RECORD, f"{tag}:{number}"), RequestEnd(used=True))
             for number, (_, _, task) in enumerate(taken, start=1)
         ])  # fmt: skip
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from benchmarks.processes import ROOT
 
-#: The last commit at which each task was claimed and settled by itself.
+#: The last commit at which each task was claimed and closed by itself.
 BASELINE = "11a8bd0"
 
 

@@ -38,15 +38,26 @@ from worker.errors import (
 )
 from worker.execution import (
     Call,
+    CloseLease,
     NoLookupBudget,
-    Settle,
     attempt,
+    close_lease,
     log_adopted,
     nothing_to_do,
     resolve,
-    settle_lease,
 )
-from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
+from worker.governor import (
+    A_WORKER,
+    ALONE,
+    Claim,
+    Delivery,
+    Expiry,
+    Governor,
+    RequestEnd,
+    TaskEnd,
+    Together,
+    get_governor,
+)
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
 from worker.pauses import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, how_to_resume
 from worker.process import ending, prefetched_leases
@@ -54,7 +65,7 @@ from worker.process.state import closing
 from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
-from worker.telemetry.traces import begin_settle, trace_wait
+from worker.telemetry.traces import begin_closing, trace_wait
 from worker.together.sharing import traveling
 from worker.transport import together_of
 
@@ -106,7 +117,7 @@ def claim_lease(call: Call, request: Any, lane: str, governor: Governor, setting
         raise OutcomeUnknown(call.declaration.name, call.account, SENDER_DIED, call.repeat.note)
     if claim.roomless and not has_memory():
         # Repeating the request now would waste budget: its result could not be stored.
-        governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
+        governor.close_lease(call.task_id, RequestEnd(used=False, forget=True), call.holder)
         raise back_to_wait(call, request, lane, full_reason(), retry_delay(claim.roomless), roomless=True)
     return claim
 
@@ -161,9 +172,9 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
         if resolved.params is None:
             forget()
             return nothing_to_do(resolved)
-        settle = leave_success(request) if may_be_left and not remembered else settle_lease
+        close = leave_success(request) if may_be_left and not remembered else close_lease
         this = replace(call, params=resolved.params, attempt=attempts + 1)
-        envelope = attempt(this, governor, settings, settle)
+        envelope = attempt(this, governor, settings, close)
         envelope.update(resolved.extras)
     except NoLookupBudget as busy:
         raise back_to_wait(call, request, lane, str(busy), busy.seconds) from None
@@ -213,17 +224,17 @@ def ends_without_follower(call: Call, request: Any) -> bool:
     return call.repeat.blindly
 
 
-def leave_success(request: Any) -> Settle:
-    """Return how to settle: a success is left to `worker.process.ending`, anything else is settled at once."""
+def leave_success(request: Any) -> CloseLease:
+    """Return how to close the lease: after a success by `worker.process.ending`, otherwise at once."""
 
-    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    def close(call: Call, governor: Governor, end: RequestEnd, envelope: Envelope | None) -> None:
         if envelope is None or (call.declaration.reads and size_if_large(envelope)):
-            settle_lease(call, governor, end, envelope)
+            close_lease(call, governor, end, envelope)
         else:
-            over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: log_adopted(call, adopted), begin_settle())
+            over = TaskEnd(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
+            ending.leave(over, lambda adopted: log_adopted(call, adopted), begin_closing())
 
-    return settle
+    return close
 
 
 def require_memory(call: Call, request: Any, lane: str, claim: Claim, envelope: Envelope) -> None:

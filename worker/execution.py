@@ -34,7 +34,7 @@ from worker.errors import (
     Unavailable,
     given_up,
 )
-from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
+from worker.governor import ANY_KEY, Governor, RequestEnd, get_governor, under_way
 from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
 from worker.pauses import FIRST_PROBE_S
@@ -43,7 +43,7 @@ from worker.redis.connection import AWAY
 from worker.redis.patience import RETRY_PAUSE_S, asking_redis_once
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
-from worker.telemetry.traces import begin_settle, tracing_request
+from worker.telemetry.traces import begin_closing, tracing_request
 from worker.tiers import Line
 
 logger = get_logger(__name__)
@@ -81,16 +81,16 @@ class Call:
         return self.declaration.repeat_of(self.params)
 
 
-#: Settles the lease of a request that has ended; with the envelope if it has succeeded.
-Settle = Callable[[Call, Governor, Settlement, Envelope | None], None]
+#: Closes the lease of a request that has ended; with the envelope if it has succeeded.
+CloseLease = Callable[[Call, Governor, RequestEnd, Envelope | None], None]
 
 
-def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
-    """Settle the lease of a call whose request has ended, in whatever way."""
-    settled = begin_settle()
-    if adopted := governor.settle(call.task_id, end, call.holder):
+def close_lease(call: Call, governor: Governor, end: RequestEnd, envelope: Envelope | None) -> None:
+    """Close the lease of a call whose request has ended, in whatever way."""
+    closed = begin_closing()
+    if adopted := governor.close_lease(call.task_id, end, call.holder):
         log_adopted(call, adopted)
-    settled()
+    closed()
 
 
 def log_adopted(call: Call, adopted: int) -> None:
@@ -102,8 +102,8 @@ def log_adopted(call: Call, adopted: int) -> None:
     )  # fmt: skip
 
 
-def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle = settle_lease) -> Envelope:
-    """Send the request of a call whose lease is claimed, and settle the lease whatever happens.
+def attempt(call: Call, governor: Governor, settings: Settings, close: CloseLease = close_lease) -> Envelope:
+    """Send the request of a call whose lease is claimed, and close the lease whatever happens.
 
     Raises:
         Throttled: the bucket is blocked now, or there is no access token yet.
@@ -113,7 +113,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 
     """
     try:
-        return exchange(call, governor, settings, settle, [] if call.repeat.blindly else [call.task_id])
+        return exchange(call, governor, settings, close, [] if call.repeat.blindly else [call.task_id])
     except Unavailable as unavailable:
         raise lost(call, unavailable) from None
 
@@ -126,14 +126,14 @@ def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
 
 
 def exchange(
-    call: Call, governor: Governor, settings: Settings, settle: Settle, unrepeatable: Sequence[str]
+    call: Call, governor: Governor, settings: Settings, close: CloseLease, unrepeatable: Sequence[str]
 ) -> Envelope:
     """Do what `attempt` does, but let the caller say what a lost answer means: this raises no `OutcomeUnknown`.
 
     ``unrepeatable``: the tasks whose part in the request must not be repeated.
     """
     name, alias = call.declaration.name, call.account
-    end, envelope = Settlement(used=False, forget=True), None
+    end, envelope = RequestEnd(used=False, forget=True), None
     under_way.begin(call.task_id, lambda: _under_way(call, settings), unrepeatable)
     try:
         owner = tokens.authorized(account(settings, alias), name, governor)
@@ -141,7 +141,7 @@ def exchange(
         if settings.redis_replicas and unrepeatable:
             require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
-        end = Settlement(used=True, unanswered=True)
+        end = RequestEnd(used=True, unanswered=True)
         with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
             response = send(get_client(), owner, name, request)
             if response.status == 401 and tokens.may_renew(owner):
@@ -150,7 +150,7 @@ def exchange(
             answered(response.status)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
-        end = Settlement(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
+        end = RequestEnd(used=True, quota=quota(response.headers), accepted_key=accepted_key if accepted else "")
         envelope = interpret(
             name, alias, response.status, response.headers, response.content,
             reads=call.declaration.reads, upserts=call.declaration.upserts,
@@ -160,13 +160,13 @@ def exchange(
         return envelope
     except Throttled as throttled:
         # The window ends somewhere inside the last of these seconds.
-        end = Settlement(used=False, block=retry_after(throttled) + 0.05, forget=True)
+        end = RequestEnd(used=False, block=retry_after(throttled) + 0.05, forget=True)
         if not isinstance(throttled, NotOnRecord | TokenPending):
             for meter in meters:
                 meter.throttled(name, call.line.name)
         raise
     except SettingsError:
-        end = Settlement(used=False, forget=True)
+        end = RequestEnd(used=False, forget=True)
         raise
     except Refused as refused:
         end = replace(end, forget=True)
@@ -175,11 +175,11 @@ def exchange(
         raise
     except Unavailable as unavailable:
         sent = unavailable.sent
-        end = Settlement(used=sent, quota=end.quota, forget=not sent, unanswered=end.unanswered)
+        end = RequestEnd(used=sent, quota=end.quota, forget=not sent, unanswered=end.unanswered)
         raise
     finally:
         try:
-            settle(call, governor, end, envelope)
+            close(call, governor, end, envelope)
         finally:
             under_way.finish(call.task_id, end.forget)
 
@@ -309,7 +309,7 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
         resolved = call.declaration.resolve(call.params, ask)
     finally:
         if resolved is None or resolved.params is None:
-            governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
+            governor.close_lease(call.task_id, RequestEnd(used=False, forget=True), call.holder)
     return resolved
 
 

@@ -37,7 +37,7 @@ from worker.errors import (
     given_up,
 )
 from worker.execution import Call, attempt
-from worker.governor import Expiry, Settlement, get_governor
+from worker.governor import Expiry, RequestEnd, get_governor
 from worker.message_headers import HEADER
 from worker.publishing import published
 from worker.revocation import revoke
@@ -81,8 +81,8 @@ class Spawn(Step):
             revoke(app, job, unwanted.reason)
             raise
         if not ledger.mark_sending(job, settings.lease_ms):
-            unused = Settlement(used=False, forget=True)
-            get_governor().settle(call.task_id, unused, call.holder)
+            unused = RequestEnd(used=False, forget=True)
+            get_governor().close_lease(call.task_id, unused, call.holder)
             return
         try:
             envelope = attempt(call, get_governor(), settings)

@@ -268,7 +268,7 @@ class TestLimits:
         line = self.line()
         taken = Governor(fake_redis)
         assert taken.reserve((line.name, line.spec), "t1", 60_000) == 0
-        taken.settle("t1", governor.Settlement(used=False, block=64_800.0))
+        taken.close_lease("t1", governor.RequestEnd(used=False, block=64_800.0))
         assert 64_700 < self.rows()["default:get_tags"]["blocked_seconds"] <= 64_800
         assert "18.0 h" in run("limits").stdout
 

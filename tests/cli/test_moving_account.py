@@ -22,7 +22,7 @@ from worker.app import app
 from worker.errors import SettingsError
 from worker.failures.kept import failures_of, failures_of_account
 from worker.failures.replay import replay
-from worker.governor import Settlement, get_governor
+from worker.governor import RequestEnd, get_governor
 from worker.one_per_process import forget
 from worker.redis.connection import get_redis
 from worker.redis.homes import at_each, at_redis, home_of
@@ -49,7 +49,7 @@ def answered(name, task_id):
             return bool(governor.claim(task_id, 60_000, True, "holder").state == "ok")
 
         until(claimed, 10, "a lease")
-        governor.settle(task_id, Settlement(used=True), "holder")
+        governor.close_lease(task_id, RequestEnd(used=True), "holder")
         get_redis().delete(*QUEUES)
 
 

@@ -15,7 +15,7 @@ from tasks.lists import add_profiles_to_list, resolve_addresses
 from tests.tasks.action_samples import declaration
 from worker import carrying_out, execution
 from worker.errors import BadRequest
-from worker.governor import Claim, Settlement
+from worker.governor import Claim, RequestEnd
 from worker.http_client import Response
 from worker.settings import get_settings
 
@@ -84,7 +84,7 @@ class StubGovernor:
 
     def __init__(self) -> None:
         self.busy = 0.0
-        self.settled: dict[str, Settlement] = {}
+        self.closed: dict[str, RequestEnd] = {}
         self.parked: list[float] = []
         self.leases: list[int] = []
 
@@ -95,9 +95,9 @@ class StubGovernor:
     def reserve(self, *_: Any) -> float:
         return self.busy
 
-    def settle(self, task_id: str, end: Settlement, holder: str = "") -> None:
-        assert task_id not in self.settled
-        self.settled[task_id] = end
+    def close_lease(self, task_id: str, end: RequestEnd, holder: str = "") -> None:
+        assert task_id not in self.closed
+        self.closed[task_id] = end
 
     def park(self, *arguments: Any, **_: Any) -> int:
         self.parked.append(arguments[4])
@@ -161,9 +161,9 @@ def test_a_task_looks_up_and_adds_each_with_a_lease_of_its_own(governor: StubGov
     envelope = carry_out()
 
     assert envelope == {"data": None, "error": None, "successful": True, "not_found": ["nobody@example.com"]}
-    assert [end.used for end in governor.settled.values()] == [True, True]
-    assert len(governor.settled) == 2
-    assert "task-1" in governor.settled
+    assert [end.used for end in governor.closed.values()] == [True, True]
+    assert len(governor.closed) == 2
+    assert "task-1" in governor.closed
 
 
 def test_a_task_that_looks_something_up_first_holds_its_lease_for_longer(governor: StubGovernor, answers: list[Any]):
@@ -181,7 +181,7 @@ def test_a_call_in_this_process_does_the_same(governor: StubGovernor, answers: l
     envelope = add_profiles_to_list(**GIVEN)
 
     assert envelope["not_found"] == ["nobody@example.com"]
-    assert len(governor.settled) == 2
+    assert len(governor.closed) == 2
 
 
 def test_a_task_without_anybody_to_add_gives_its_lease_back(governor: StubGovernor, answers: list[Any]):
@@ -191,7 +191,7 @@ def test_a_task_without_anybody_to_add_gives_its_lease_back(governor: StubGovern
 
     assert envelope["successful"]
     assert envelope["not_found"] == GIVEN["emails"]
-    assert not governor.settled["task-1"].used
+    assert not governor.closed["task-1"].used
 
 
 def test_a_task_whose_look_up_is_refused_fails_with_its_lease_given_back(governor: StubGovernor, answers: list[Any]):
@@ -201,7 +201,7 @@ def test_a_task_whose_look_up_is_refused_fails_with_its_lease_given_back(governo
         carry_out()
 
     assert "ada@example.com" not in str(caught.value)
-    assert not governor.settled["task-1"].used
+    assert not governor.closed["task-1"].used
 
 
 def test_a_task_whose_look_up_has_no_budget_waits_again(
@@ -216,7 +216,7 @@ def test_a_task_whose_look_up_has_no_budget_waits_again(
         carry_out()
 
     assert governor.parked == [7.0]
-    assert not governor.settled["task-1"].used
+    assert not governor.closed["task-1"].used
 
 
 def test_a_task_whose_look_up_is_throttled_waits_as_long_as_klaviyo_says(governor: StubGovernor, answers: list[Any]):
@@ -227,7 +227,7 @@ def test_a_task_whose_look_up_is_throttled_waits_as_long_as_klaviyo_says(governo
         carry_out()
 
     assert governor.parked == [9.0]
-    assert not governor.settled["task-1"].used
+    assert not governor.closed["task-1"].used
 
 
 def test_a_look_up_is_repeated_at_once_after_a_429_that_says_so(

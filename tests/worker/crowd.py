@@ -8,7 +8,7 @@ import itertools
 import random
 from collections import Counter
 
-from worker.governor import Delivery, End, Governor, Settlement
+from worker.governor import Delivery, Governor, RequestEnd, TaskEnd
 from worker.tiers import Bucket, Limits, Line
 
 RECORD = ("unacked", "unacked_index")
@@ -93,11 +93,11 @@ class Crowd:
         self._busy -= 1
         self.holds[account] -= 1
         if hung or account in self.throttled:
-            end = Settlement(used=hung, unanswered=hung, block=0.0 if hung else 1.0)
-            self.governor.settle(task, end, tag)
+            end = RequestEnd(used=hung, unanswered=hung, block=0.0 if hung else 1.0)
+            self.governor.close_lease(task, end, tag)
         else:
             self.finished[account] += 1
-            self.governor.finish([End(task, Delivery(*RECORD, tag), Settlement(used=True))])
+            self.governor.finish([TaskEnd(task, Delivery(*RECORD, tag), RequestEnd(used=True))])
         self._take()
 
 

@@ -1,6 +1,6 @@
 """What the tests of the governor share: a line, publishing to it, answering, and what has been released."""
 
-from worker.governor import Delivery, Settlement
+from worker.governor import Delivery, RequestEnd
 from worker.tiers import QUEUES, Bucket, Limits, Line
 
 #: How long a lease lasts, in milliseconds.
@@ -28,7 +28,7 @@ def publish(governor, each, *names, lane="now", delay=0.0):
 
 def answer(governor, name, **end):
     assert governor.claim(name, LEASE_MS, False, "holder").state == "ok"
-    return governor.settle(name, Settlement(**{"used": True, **end}), "holder")
+    return governor.close_lease(name, RequestEnd(**{"used": True, **end}), "holder")
 
 
 def redelivered(client, governor, each, name):

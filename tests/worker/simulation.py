@@ -13,7 +13,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from worker.api.jsonapi import Quota
-from worker.governor import Delivery, End, Governor, Settlement
+from worker.governor import Delivery, Governor, RequestEnd, TaskEnd
 from worker.process.prefetched_leases import FRESH_S
 from worker.tiers import Line
 
@@ -77,7 +77,7 @@ class Simulation:
     slots: int = 16
     latency: tuple[float, float] = (10, 60)
     stall: float = 0.0  # share of the tasks that a worker sits on for up to 20 s before it claims them
-    death: float = 0.0  # share of the requests that are sent and never settled
+    death: float = 0.0  # share of the requests that are sent and never closed
     headers: bool = True
     now: float = 1_000_000.0
     sent: Counter = field(default_factory=Counter)
@@ -177,16 +177,16 @@ class Simulation:
             self.at(30_000, self._free, worker)
             return
         quota = self.klaviyo.quota(self.now, line) if self.headers and wait is None else None
-        self.at(self.rng.uniform(*self.latency), self._settle, worker, task, wait, quota)
+        self.at(self.rng.uniform(*self.latency), self._close, worker, task, wait, quota)
 
-    def _settle(self, worker, task, wait, quota):
+    def _close(self, worker, task, wait, quota):
         self.answered.append((self.now, task, wait))
-        end = Settlement(used=wait is None, quota=quota, block=wait or 0.0)
+        end = RequestEnd(used=wait is None, quota=quota, block=wait or 0.0)
         if wait is None and task in self._early:
-            self._over[worker].append(End(task, Delivery(*RECORD, self._holders[task]), end))
+            self._over[worker].append(TaskEnd(task, Delivery(*RECORD, self._holders[task]), end))
             self.at(self._kinds.uniform(0, 8), self._tell, worker)
         else:
-            self.governor.settle(task, end, self._holders[task])
+            self.governor.close_lease(task, end, self._holders[task])
         self._free(worker)
 
     def _tell(self, worker):

@@ -43,7 +43,7 @@ def ended(settings, monkeypatch):
     settings.setenv("KLAVIYO_MAX_ATTEMPTS", str(ATTEMPTS))
     settings.setenv("KLAVIYO_BACKOFF_SECONDS", "0.001")
     execution.get_settings.cache_clear()
-    always = SimpleNamespace(reserve=lambda *_: 0.0, settle=lambda *_: None)
+    always = SimpleNamespace(reserve=lambda *_: 0.0, close_lease=lambda *_: None)
     monkeypatch.setattr(execution, "get_governor", lambda: always)
 
     def make(call, status, body, headers):

@@ -23,8 +23,8 @@ WINDOW = {"ratelimit-limit": "150", "ratelimit-remaining": "149", "ratelimit-res
 
 
 @pytest.fixture
-def settled(monkeypatch):
-    """Makes a request end in some way, and tells how its lease was settled and what was raised."""
+def closed(monkeypatch):
+    """Makes a request end in some way, and tells how its lease was closed and what was raised."""
 
     def make(end, action=get_lists, **params):
         def send(*_):
@@ -36,7 +36,7 @@ def settled(monkeypatch):
         monkeypatch.setattr(execution, "send", send)
         monkeypatch.setattr(execution, "get_client", lambda: None)
         told = []
-        governor = SimpleNamespace(settle=lambda id, end, holder: told.append(end))
+        governor = SimpleNamespace(close_lease=lambda id, end, holder: told.append(end))
         call = Call(action.declaration, "default", action.declaration.bind(params), "id", "holder")
         raised = None
         try:
@@ -49,8 +49,8 @@ def settled(monkeypatch):
     return make
 
 
-def test_an_answer_counts_and_corrects_our_view(settled):
-    end, raised = settled((200, WINDOW))
+def test_an_answer_counts_and_corrects_our_view(closed):
+    end, raised = closed((200, WINDOW))
 
     assert (end.used, end.quota, end.block) == (True, Quota(150, 149, 59), 0.0)
     assert raised is type(None)
@@ -68,42 +68,42 @@ def test_an_answer_counts_and_corrects_our_view(settled):
         ("nan", DEFAULT_RETRY_AFTER_S),
     ],
 )
-def test_a_429_is_counted_in_no_window_and_blocks_for_as_long_as_it_says(settled, told, seconds):
-    end, raised = settled((429, {"retry-after": told}), create_list, name="News")
+def test_a_429_is_counted_in_no_window_and_blocks_for_as_long_as_it_says(closed, told, seconds):
+    end, raised = closed((429, {"retry-after": told}), create_list, name="News")
 
     assert (end.used, end.forget, raised) == (False, True, Throttled)
     assert end.block == pytest.approx(seconds + 0.05)
 
 
-def test_a_refusal_counts_and_was_certainly_not_carried_out(settled):
-    end, raised = settled((400, WINDOW), create_list, name="News")
+def test_a_refusal_counts_and_was_certainly_not_carried_out(closed):
+    end, raised = closed((400, WINDOW), create_list, name="News")
 
     assert (end.used, end.forget, end.quota, raised) == (True, True, Quota(150, 149, 59), BadRequest)
 
 
-def test_a_server_error_counts_and_may_have_been_carried_out(settled):
-    assert (settled((503, {}))[0].forget, settled((503, {}))[1]) == (False, Unavailable)
-    end, raised = settled((503, {}), create_list, name="News")
+def test_a_server_error_counts_and_may_have_been_carried_out(closed):
+    assert (closed((503, {}))[0].forget, closed((503, {}))[1]) == (False, Unavailable)
+    end, raised = closed((503, {}), create_list, name="News")
 
     assert (end.used, end.forget, raised) == (True, False, OutcomeUnknown)
 
 
-def test_what_has_not_left_this_machine_counts_nowhere_and_may_be_sent_again(settled):
+def test_what_has_not_left_this_machine_counts_nowhere_and_may_be_sent_again(closed):
     gone = Unavailable("create_list", "default", "no connection", False)
 
-    end, raised = settled(gone, create_list, name="News")
+    end, raised = closed(gone, create_list, name="News")
 
     assert (end.used, end.forget, raised) == (False, True, Unavailable)
 
 
-def test_what_cannot_be_sent_counts_nowhere(settled):
-    end, raised = settled(SettingsError("no key."))
+def test_what_cannot_be_sent_counts_nowhere(closed):
+    end, raised = closed(SettingsError("no key."))
 
     assert (end.used, end.forget, raised) == (False, True, SettingsError)
 
 
-def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
-    end, raised = settled(RuntimeError("a fault of ours"), create_list, name="News")
+def test_what_goes_wrong_once_it_may_have_been_sent_counts(closed):
+    end, raised = closed(RuntimeError("a fault of ours"), create_list, name="News")
 
     assert (end.used, end.forget, raised) == (True, False, RuntimeError)
 
@@ -120,8 +120,8 @@ def test_what_goes_wrong_once_it_may_have_been_sent_counts(settled):
         (202, create_client_profile, {"email": "ada@example.com"}, False),
     ],
 )
-def test_only_what_klaviyo_takes_proves_that_a_key_is_right(settled, status, action, params, proves):
-    end, _ = settled((status, {}), action, **params)
+def test_only_what_klaviyo_takes_proves_that_a_key_is_right(closed, status, action, params, proves):
+    end, _ = closed((status, {}), action, **params)
 
     assert bool(end.accepted_key) is proves
 
@@ -136,7 +136,7 @@ def test_what_must_not_be_repeated_waits_until_a_replica_knows_that_it_is_about_
     monkeypatch.setattr(execution, "send", lambda *_: pytest.fail("it was sent"))
     monkeypatch.setattr(execution, "meters", [None])  # no 429 to count
     told = []
-    governor = SimpleNamespace(settle=lambda id, end, holder: told.append(end), confirm=confirm)
+    governor = SimpleNamespace(close_lease=lambda id, end, holder: told.append(end), confirm=confirm)
     call = Call(create_list.declaration, "default", create_list.declaration.bind({"name": "News"}), "id", "holder")
 
     with pytest.raises(Throttled, match="waiting for replicas of Redis"):

@@ -12,7 +12,7 @@ from kombu import Consumer, Producer, Queue
 
 from tests.live.system import stretched
 from worker import transport
-from worker.governor import Governor, Settlement
+from worker.governor import Governor, RequestEnd
 from worker.message_headers import HEADER
 from worker.process import prefetched_leases
 from worker.process.state import acknowledged_by_redis, left_behind, working
@@ -365,7 +365,7 @@ def test_only_what_is_held_is_remembered_as_begun(worker, line):
     granted(worker, line, blindly=True)
     worker.take()
     prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
-    worker.governor.settle("one", Settlement(used=True), worker.taken[0].delivery_tag)
+    worker.governor.close_lease("one", RequestEnd(used=True), worker.taken[0].delivery_tag)
     worker.taken[0].ack()
 
     assert prefetched_leases.begun([]) == {}

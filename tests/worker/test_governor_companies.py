@@ -3,7 +3,7 @@
 import pytest
 
 from tests.worker.governing import answer, publish, ref, released
-from worker.governor import Settlement
+from worker.governor import RequestEnd
 from worker.tiers import Bucket, Limits, Line
 
 
@@ -118,7 +118,7 @@ def test_the_first_by_name_may_leave(joined):
     assert "a" not in joined.companies()
     for name in ("one", "two"):
         joined.claim(name, 60_000, False, "holder")
-        joined.settle(name, Settlement(used=False), "holder")
+        joined.close_lease(name, RequestEnd(used=False), "holder")
     assert flights(joined, A, B) == [0, 0]
 
 

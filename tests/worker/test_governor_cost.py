@@ -2,7 +2,7 @@
 
 from tests.worker.governing import answer, known, line, nobody_works, publish, released
 from worker.api.jsonapi import Quota
-from worker.governor import Delivery, End, Settlement
+from worker.governor import Delivery, RequestEnd, TaskEnd
 from worker.tiers import Line
 
 RING = "klaviyo:ring:a:operation"
@@ -45,7 +45,9 @@ def test_the_end_of_several_tasks_costs_few_commands_each(client, governor, cloc
     publish(governor, each, *names)
     for name in names:
         governor.claim(name, 60_000, False, name)
-    ends = [End(name, Delivery("unacked", "index", name), Settlement(used=True), name, b"over", 60) for name in names]
+    ends = [
+        TaskEnd(name, Delivery("unacked", "index", name), RequestEnd(used=True), name, b"over", 60) for name in names
+    ]
 
     assert commands(client, lambda: governor.finish(ends)) <= 8 * 4 + 5
 
@@ -59,7 +61,7 @@ def test_several_tasks_end_though_the_leases_of_some_have_run_out(client, govern
     for name in ("one", "two"):
         governor.claim(name, 60_000, False, name)
     ends = [
-        End(name, Delivery("unacked", "index", name), Settlement(used=True), name, b"over", 60)
+        TaskEnd(name, Delivery("unacked", "index", name), RequestEnd(used=True), name, b"over", 60)
         for name in ("one", "never leased", "two", "unknown")
     ]
 

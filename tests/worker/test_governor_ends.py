@@ -4,10 +4,10 @@ import pytest
 
 from tests.worker.governing import LEASE_MS, line
 from worker.api.jsonapi import Quota
-from worker.governor import Delivery, End, Settlement
+from worker.governor import Delivery, RequestEnd, TaskEnd
 from worker.tiers import Bucket, Limits
 
-USED = Settlement(used=True)
+USED = RequestEnd(used=True)
 
 
 def released(governor, *names, each=None, blindly="true"):
@@ -27,8 +27,8 @@ def take(governor, each=None, most=8, pop="pop"):
     ]
 
 
-def end(name, tag, settlement=USED, **result):
-    return End(name, Delivery("unacked", "index", tag), settlement, **result)
+def end(name, tag, request_end=USED, **result):
+    return TaskEnd(name, Delivery("unacked", "index", tag), request_end, **result)
 
 
 def flight(client, name="operation"):
@@ -137,7 +137,7 @@ def test_an_end_that_is_told_twice_counts_once(client, governor):
     assert (flight(client), answers(client)) == (0, 1)
 
 
-def test_ends_of_different_lines_settle_each_its_own(client, governor):
+def test_ends_of_different_lines_close_each_its_own(client, governor):
     one, other = line("3/s 60/m", "operation"), line("3/s 60/m", "other")
     released(governor, "one", each=one)
     released(governor, "two", "three", each=other)
@@ -153,7 +153,7 @@ def test_each_end_tells_of_the_limit_that_it_adopted(client, governor, extra):
     each = line("3/s 60/m", "operation", *([Bucket("more", Limits.parse("3/s 60/m"))] if extra else []))
     released(governor, "one", "two", each=each)
     take(governor, each)
-    quota = Settlement(used=True, quota=Quota(30, 29, 60))
+    quota = RequestEnd(used=True, quota=Quota(30, 29, 60))
 
     # Of two buckets nobody says which one the headers are about.
     assert governor.finish([end("one", "pop:1"), end("two", "pop:2", quota)]) == [0, 0 if extra else 30]
@@ -164,6 +164,6 @@ def test_an_end_lets_an_account_go_on_that_klaviyo_had_refused(client, governor,
     take(governor)
     governor.pause("account:a", "a worker", "its key is refused", since=0.0, probe=5.0, key="print")
 
-    governor.finish([end("one", "pop:1", Settlement(used=True, accepted_key="print"))])
+    governor.finish([end("one", "pop:1", RequestEnd(used=True, accepted_key="print"))])
 
     assert governor.paused() == []

@@ -90,9 +90,9 @@ class Failover(Simulation):
         self._flights[task] = worker
         super()._arrive(worker, task)
 
-    def _settle(self, worker, task, wait, quota):
-        if self._reaches(worker, partial(self._settle, worker, task, wait, quota)):
-            super()._settle(worker, task, wait, quota)
+    def _close(self, worker, task, wait, quota):
+        if self._reaches(worker, partial(self._close, worker, task, wait, quota)):
+            super()._close(worker, task, wait, quota)
             if task not in self._early:
                 self._flights.pop(task, None)
 

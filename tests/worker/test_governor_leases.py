@@ -1,7 +1,7 @@
-"""Leases: claimed once, given back, expired, settled; and what a second claim is told."""
+"""Leases: claimed once, given back, expired, closed; and what a second claim is told."""
 
 from tests.worker.governing import LEASE_MS, bucket, known, line, publish, redelivered, released
-from worker.governor import Claim, Settlement
+from worker.governor import Claim, RequestEnd
 
 
 def test_a_lease_that_nobody_claims_returns_unused(client, governor, clock):
@@ -16,7 +16,7 @@ def test_a_lease_that_nobody_claims_returns_unused(client, governor, clock):
     assert released(client, each) == ["two"]
 
 
-def test_a_claimed_lease_that_is_never_settled_counts_as_used_when_it_expires(client, governor, clock):
+def test_a_claimed_lease_that_is_never_closed_counts_as_used_when_it_expires(client, governor, clock):
     each = line("1/s 15/m")
     known(governor, clock, each)
     publish(governor, each, "one", "two")
@@ -96,7 +96,7 @@ def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, gove
     each = line()
     publish(governor, each, "one")
     governor.claim("one", LEASE_MS, True, "delivery 1")
-    governor.settle("one", Settlement(used=False, block=1, forget=True), "delivery 1")
+    governor.close_lease("one", RequestEnd(used=False, block=1, forget=True), "delivery 1")
     redelivered(client, governor, each, "one")
     clock.wait(2)
     governor.tick()
@@ -104,13 +104,13 @@ def test_an_unrepeatable_request_that_was_refused_may_be_sent_again(client, gove
     assert governor.claim("one", LEASE_MS, True, "delivery 2").state == "ok"
 
 
-def test_a_lease_is_not_settled_by_a_worker_that_no_longer_holds_it(client, governor, clock):
+def test_a_lease_is_not_closed_by_a_worker_that_no_longer_holds_it(client, governor, clock):
     each = line("1/s 15/m")
     known(governor, clock, each)
     publish(governor, each, "one")
     governor.claim("one", LEASE_MS, False, "the living")
 
-    governor.settle("one", Settlement(used=True), "the dead")
+    governor.close_lease("one", RequestEnd(used=True), "the dead")
 
     assert client.hget("klaviyo:bucket:a:operation", "flight") == b"1"
 

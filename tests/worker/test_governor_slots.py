@@ -3,7 +3,7 @@
 import pytest
 
 from tests.worker.governing import LEASE_MS, answer, known, line, publish, ref, released
-from worker.governor import Governor, Settlement
+from worker.governor import Governor, RequestEnd
 from worker.tiers import QUEUES
 
 
@@ -34,7 +34,7 @@ def test_a_request_of_this_process_shares_the_budget(governor, clock):
 
     assert governor.reserve(ref(each), "now-1", LEASE_MS) == 0
     assert governor.reserve(ref(each), "now-2", LEASE_MS) > 0
-    governor.settle("now-1", Settlement(used=True))
+    governor.close_lease("now-1", RequestEnd(used=True))
     assert governor.reserve(ref(each), "now-2", LEASE_MS) == pytest.approx(1.002)
 
 

@@ -7,7 +7,7 @@ import redis
 
 from tests.worker.governing import LEASE_MS, line, nobody_works, publish, released
 from worker.errors import AlreadyRevoked, Paused
-from worker.governor import ANY_KEY, Claim, Delivery, Expiry, Settlement
+from worker.governor import ANY_KEY, Claim, Delivery, Expiry, RequestEnd
 from worker.tiers import Bucket, Limits, Line
 
 RESULT = "celery-task-meta-one"
@@ -242,7 +242,7 @@ def test_a_task_that_waits_again_still_expires(client, governor, clock):
     wait(governor, "one", expires=Expiry(10))
     governor.claim("one", LEASE_MS, False, "delivery")
     client.hset("unacked", "tag", '[message of one,"","klaviyo.s"]')
-    governor.settle("one", Settlement(used=False, forget=True), "delivery")
+    governor.close_lease("one", RequestEnd(used=False, forget=True), "delivery")
     delivery = Delivery("unacked", "unacked_index", "tag")
     released(client)
     governor.park(delivery, (each.name, each.spec), "now", "one", 600.0, at_head=True, attempt=True)
@@ -329,7 +329,7 @@ def test_one_task_of_a_refused_account_is_tried_now_and_then_and_a_welcome_lets_
     assert released(client) == []
     assert governor.claim("one", LEASE_MS, False, "delivery").state == "ok"
 
-    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
+    governor.close_lease("one", RequestEnd(used=True, accepted_key=ANY_KEY), "delivery")
     governor.tick()
     assert released(client) == ["two", "three"]
     assert governor.paused() == []
@@ -356,7 +356,7 @@ def test_another_key_that_klaviyo_takes_proves_nothing_of_the_workers(governor, 
     each = line()
     assert governor.reserve((each.name, each.spec), "now", LEASE_MS) == 0
 
-    governor.settle("now", Settlement(used=True, accepted_key=key))
+    governor.close_lease("now", RequestEnd(used=True, accepted_key=key))
 
     assert (governor.paused() == []) is opened
 
@@ -377,7 +377,7 @@ def test_a_welcome_does_not_open_what_somebody_has_paused(governor):
     governor.pause("account:a", "somebody", "", since=0)
     governor.pause("account:a", "a worker", "401", since=0, probe=60)
 
-    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
+    governor.close_lease("one", RequestEnd(used=True, accepted_key=ANY_KEY), "delivery")
 
     assert [pause.by for pause in governor.paused()] == ["somebody"]
 
@@ -387,7 +387,7 @@ def test_refusals_count_until_klaviyo_accepts_a_request_of_the_account(governor)
     wait(governor, "one")
     governor.claim("one", LEASE_MS, False, "delivery")
 
-    governor.settle("one", Settlement(used=True, accepted_key=ANY_KEY), "delivery")
+    governor.close_lease("one", RequestEnd(used=True, accepted_key=ANY_KEY), "delivery")
 
     assert [governor.count_forbidden("a"), governor.count_forbidden("b")] == [1, 2]
 

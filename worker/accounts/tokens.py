@@ -20,7 +20,7 @@ from worker.accounts.credentials import Account, Grant
 from worker.accounts.stored import get_account_store
 from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
-from worker.governor import EVEN_IF_FULL, KEY_PREFIX, Governor, Settlement
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX, Governor, RequestEnd
 from worker.process.state import closing
 from worker.redis.connection import AWAY, get_redis
 from worker.redis.patience import waits_for_redis
@@ -150,21 +150,21 @@ def _request(owner: Account, action: str, governor: Governor) -> Account:
         seconds = PENDING_S
     if seconds:
         raise TokenPending(action, owner.alias, "its budget of token requests is used up", seconds)
-    end = Settlement(used=True, forget=True)
+    end = RequestEnd(used=True, forget=True)
     try:
         issued = refresh(owner.grant.refresh_token)
     except TokenUnavailable as unavailable:
         wait = unavailable.retry_after
         if wait is None:
             wait = uniform(*REPEAT_S)  # noqa: S311  spreads requests, guards nothing
-        end = Settlement(used=unavailable.retry_after is None, block=wait, forget=True)
+        end = RequestEnd(used=unavailable.retry_after is None, block=wait, forget=True)
         raise TokenPending(action, owner.alias, unavailable.reason, wait) from None
     except TokenRefused as refused:
         if newer := _newer(owner, action):
             return newer
         _refused(owner, action, refused)
     finally:
-        governor.settle(id, end)
+        governor.close_lease(id, end)
     stored = get_account_store().change(owner.alias, owner.generation, grant=_renewed(owner.grant, issued))
     # Nothing was stored if somebody has changed the account meanwhile: theirs is newer.
     return stored or _newer(owner, action) or owner

@@ -56,8 +56,8 @@ local function note_answer(line, accepted_key)
   end
 end
 
--- Close the lease of a request that has ended; the arguments and the result are those of ops.settle.
-local function settled(id, used, limit, remaining, reset, block, accepted_key, unanswered)
+-- Close the lease of a request that has ended; the arguments and the result are those of ops.close.
+local function end_request(id, used, limit, remaining, reset, block, accepted_key, unanswered)
   local line, spec = close_lease(id, used == '1')
   if not line then return 0 end
   if unanswered == '1' then

@@ -18,11 +18,11 @@ from worker.governor.terms import (
     Arrival,
     Claim,
     Delivery,
-    End,
     LineRef,
     Pause,
+    RequestEnd,
     Rider,
-    Settlement,
+    TaskEnd,
     Together,
 )
 from worker.lane_and_expiry import Expiry
@@ -223,25 +223,25 @@ class Governor(KeptFailures, Observer):
         return int(self._call("forbidden", account))
 
     @waits_for_redis
-    def settle(self, task_id: str, end: Settlement, holder: str = "") -> int | None:
+    def close_lease(self, task_id: str, end: RequestEnd, holder: str = "") -> int | None:
         """Close a lease, unless somebody else holds it by now.
 
         Return the steady limit adopted from Klaviyo's headers; None if it has not changed.
         """
         how = (int(end.block * 1000), int(end.forget), end.accepted_key, int(end.unanswered))
-        adopted = self._call("settle", task_id, holder, int(end.used), *_quota(end), *how)
+        adopted = self._call("close", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
     @waits_for_redis
-    def finish(self, ends: Sequence[End]) -> list[int]:
-        """End tasks in one step: settle their leases, store their results, and acknowledge their deliveries.
+    def finish(self, ends: Sequence[TaskEnd]) -> list[int]:
+        """End tasks in one step: close their leases, store their results, and acknowledge their deliveries.
 
         Return for each the steady limit adopted from Klaviyo's headers; 0 if it has not changed.
         """
         broker_keys = (ends[0].delivery.unacked_key, ends[0].delivery.unacked_index_key)
         arguments: list[Any] = []
         for end in ends:
-            arguments += (end.task_id, end.delivery.tag, *_quota(end.settlement), end.settlement.accepted_key)
+            arguments += (end.task_id, end.delivery.tag, *_quota(end.request_end), end.request_end.accepted_key)
             arguments += (end.key, end.value, end.ttl)
         return [int(adopted) for adopted in self._call("finish", *broker_keys, *arguments)]
 
@@ -273,7 +273,7 @@ class Governor(KeptFailures, Observer):
         Return the steady limit adopted from Klaviyo's headers, 0 if it has not changed; None if somebody else has the
         tasks by now, and nothing was done.
         """
-        end = arrival.settlement
+        end = arrival.request_end
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
         answer = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key)
         how = (*answer, int(end.forget), int(end.unanswered))
@@ -429,7 +429,7 @@ def take_command(pop: Delivery, ttl_ms: int, most: int, lists: list[str], wakes:
     return ("take", pop.unacked_key, pop.unacked_index_key, pop.tag, ttl_ms, most, len(lists), *lists, *wakes)
 
 
-def _quota(end: Settlement) -> tuple[Any, Any, Any]:
+def _quota(end: RequestEnd) -> tuple[Any, Any, Any]:
     return (end.quota.limit, end.quota.remaining, end.quota.reset) if end.quota else ("", "", "")
 
 

@@ -71,7 +71,7 @@ end
 -- Two times are floors of real ones: two ms make up for both.
 local ROUNDING_MS = 2
 local GRANT_TTL_MS = 15000      -- an unclaimed lease returns unused: without a claim nothing is sent
-local FALLBACK_MS = 50          -- when a line waits for an answer whose settling should wake it anyway
+local FALLBACK_MS = 50          -- when a line waits for an answer whose lease, when closed, should wake it anyway
 local PROBATION_MS = 60000      -- how long after its birth an unknown bucket sends one request before the rest
 local MAX_RESET_ERROR_MS = 1500 -- RateLimit-Reset is whole seconds: how far the window's start may be off
 local MAX_TASKS_PER_TURN = 16   -- of a line, so that lines share the workers' slots

@@ -67,7 +67,7 @@ end
 -- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered | delay_ms
 -- attempt ttl_s |
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
--- The end of a request that several tasks travelled with, in one step: its lease is settled as above, and of each task
+-- The end of a request that several tasks travelled with, in one step: its lease is closed as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
 --   how = decided  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
 --   how = wait  it waits again, with `what` as its share, after the delay; the result says so, and why
@@ -86,7 +86,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   call('DEL', key('riders', carrier))
   alight(riders)
   close_leases(ids_of(riders), false)
-  local adopted = settled(carrier, used, limit, remaining, reset, block, accepted_key, unanswered)
+  local adopted = end_request(carrier, used, limit, remaining, reset, block, accepted_key, unanswered)
   for _, each in ipairs(riders) do
     local i = places[each.id]
     local how, what, name, value

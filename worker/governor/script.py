@@ -38,7 +38,7 @@ OPERATIONS = {
     "storing": "waiting",
     "taking": "keys",
     "claiming": "serving",
-    "settling": "ending",
+    "closing": "ending",
     "failing": "waiting",
     "riding": "ending",
     "returning": "sharing",

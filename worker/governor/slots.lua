@@ -5,7 +5,7 @@
 -- those who wait already. No account holds more than its share while others wait; one that holds it all stands in
 -- `capped` until one of its leases is closed.
 
-local WATCH_MS = 20        -- how soon a queue for which accounts wait is looked at, should no settled lease do that
+local WATCH_MS = 20        -- how soon a queue for which accounts wait is looked at, should no closed lease do that
 local HANGS_MS = 120000    -- how long an account is remembered whose last request had no answer
 local FREE_TURNS = 2       -- turns of everybody else for which an account may hold all that it may without owing for it
 local MAX_DEBT_FACTOR = 3  -- for the rest it waits for so many times that long, at most

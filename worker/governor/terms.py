@@ -64,7 +64,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class RequestEnd:
     """How a request ended, as far as the windows care.
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
@@ -81,12 +81,12 @@ class Settlement:
 
 
 @dataclass(slots=True)
-class End:
+class TaskEnd:
     """The end of a task whose request has succeeded; without a ``key`` nobody wants its result. ``ttl`` in seconds."""
 
     task_id: str
     delivery: Delivery
-    settlement: Settlement
+    request_end: RequestEnd
     key: str = ""
     value: str | bytes = b""
     ttl: int = 0
@@ -145,7 +145,7 @@ class Arrival:
     ``ttl``: seconds for which results are kept.
     """
 
-    settlement: Settlement
+    request_end: RequestEnd
     fates: Sequence[Fate]
     delay: float = 0.0
     attempt: bool = False

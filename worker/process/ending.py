@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 from celery.utils.log import get_logger
 
-from worker.governor import End, Settlement, get_governor
+from worker.governor import RequestEnd, TaskEnd, get_governor
 from worker.process.left_behind import LeftBehind
 from worker.process.state import acknowledged_by_redis, left_behind
 
@@ -42,9 +42,9 @@ class _Here(threading.local):
     """The task that this thread carries out."""
 
     may = False
-    end: End | None = None
+    end: TaskEnd | None = None
     on_adopted: OnAdopted | None = None
-    on_settled: After = _nothing
+    on_closed: After = _nothing
 
 
 _here = _Here()
@@ -55,12 +55,12 @@ def may_be_left() -> bool:
     return _here.may
 
 
-def leave(end: End, on_adopted: OnAdopted, on_settled: After = _nothing) -> None:
+def leave(end: TaskEnd, on_adopted: OnAdopted, on_closed: After = _nothing) -> None:
     """Leave the end of this thread's task to the common step.
 
-    ``on_adopted`` is called with an adopted limit, ``on_settled`` when the lease is settled.
+    ``on_adopted`` is called with an adopted limit, ``on_closed`` when the lease is closed.
     """
-    _here.end, _here.on_adopted, _here.on_settled = end, on_adopted, on_settled
+    _here.end, _here.on_adopted, _here.on_closed = end, on_adopted, on_closed
 
 
 def is_left(task_id: str) -> bool:
@@ -81,7 +81,7 @@ class Finisher:
     """Ends tasks, in a thread of its own."""
 
     def __init__(self) -> None:
-        self._ends: SimpleQueue[tuple[End, OnAdopted, After] | None] = SimpleQueue()
+        self._ends: SimpleQueue[tuple[TaskEnd, OnAdopted, After] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -94,11 +94,11 @@ class Finisher:
         try:
             succeeded = work()
         finally:
-            end, on_adopted, on_settled = _here.end, _here.on_adopted, _here.on_settled
-            _here.may, _here.end, _here.on_adopted, _here.on_settled = False, None, None, _nothing
+            end, on_adopted, on_closed = _here.end, _here.on_adopted, _here.on_closed
+            _here.may, _here.end, _here.on_adopted, _here.on_closed = False, None, None, _nothing
             if end is not None and on_adopted is not None and not succeeded:
-                settle(end, on_adopted)
-                on_settled()
+                close_lease(end, on_adopted)
+                on_closed()
         if end is None or on_adopted is None or not succeeded:
             after()
             return
@@ -108,7 +108,7 @@ class Finisher:
                 self._thread.start()
 
         def over() -> None:
-            on_settled()
+            on_closed()
             after()
 
         self._ends.put((end, on_adopted, over))
@@ -138,7 +138,7 @@ class Finisher:
             self._finish(ends)
             rest = time.monotonic() + STEP_INTERVAL_S
 
-    def _finish(self, ends: list[tuple[End, OnAdopted, After]]) -> None:
+    def _finish(self, ends: list[tuple[TaskEnd, OnAdopted, After]]) -> None:
         tags = [end.delivery.tag for end, _, _ in ends]
         try:
             limits = get_governor().finish([end for end, _, _ in ends])
@@ -166,8 +166,8 @@ class Finisher:
                 logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=about)
 
 
-def settle(end: End, on_adopted: OnAdopted) -> None:
+def close_lease(end: TaskEnd, on_adopted: OnAdopted) -> None:
     """Close the lease of a task that ends by itself."""
-    settlement: Settlement = end.settlement
-    if adopted := get_governor().settle(end.task_id, settlement, end.delivery.tag):
+    request_end: RequestEnd = end.request_end
+    if adopted := get_governor().close_lease(end.task_id, request_end, end.delivery.tag):
         on_adopted(adopted)

@@ -192,8 +192,8 @@ def _request(
         yield answered
 
 
-def begin_settle() -> Callable[[], None]:
-    """Start to trace the settling of a lease, which may end in another thread: there, call what this returns."""
+def begin_closing() -> Callable[[], None]:
+    """Start to trace the closing of a lease, which may end in another thread: there, call what this returns."""
     tracer = get_tracer()
     return _ignore if tracer is None else tracer.start_span("settle").end
 

@@ -34,7 +34,7 @@ from worker.errors import (
     Unavailable,
 )
 from worker.execution import Call, exchange, log_adopted, lost
-from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
+from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, RequestEnd, Rider, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
 from worker.redis.memory import size_if_large
@@ -91,7 +91,7 @@ def ride(app: Celery, carrier: str, delivery: Delivery, send_event: SendEvent) -
     riders = governor.board(carrier, settings.lease_ms, delivery.tag)
     if not riders:
         return False
-    passengers, arrival = [], Arrival(Settlement(used=False, forget=True), [])
+    passengers, arrival = [], Arrival(RequestEnd(used=False, forget=True), [])
     try:
         # A call that a plain Celery client has revoked is known as such to this worker alone: sent by itself, it ends
         # as revoked.
@@ -137,12 +137,12 @@ def end_with_job(
     """End the calls that a job has carried, each as its part says."""
     settings = get_settings()
     fates = _fates(app, passengers, parts, None, 0.0, settings, send_event)
-    get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), fates, ttl=settings.result_expires))
+    get_governor().arrive(NO_DELIVERY, carrier, Arrival(RequestEnd(used=False), fates, ttl=settings.result_expires))
 
 
 def set_down(carrier: str) -> None:
     """Let all calls of a request that will not be made wait again, each by itself; none that has ended."""
-    get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), []))
+    get_governor().arrive(NO_DELIVERY, carrier, Arrival(RequestEnd(used=False), []))
 
 
 def _alike(passengers: Sequence[Passenger]) -> list[Passenger]:
@@ -169,9 +169,9 @@ def _carried(
     _send_begun(passengers, send_event)
     began = time.monotonic()
     unrepeatable = [each.rider.task_id for each in passengers if not each.call.repeat.blindly]
-    ends: list[Settlement] = []
+    ends: list[RequestEnd] = []
 
-    def settle(call: Call, governor: Governor, end: Settlement, envelope: Envelope | None) -> None:
+    def close(call: Call, governor: Governor, end: RequestEnd, envelope: Envelope | None) -> None:
         ends.append(end)
 
     answer: Envelope | KlaviyoError
@@ -179,13 +179,13 @@ def _carried(
         params = sharing.join([each.call.params for each in passengers])
         request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
         try:
-            answer = exchange(request, governor, settings, settle, unrepeatable)
+            answer = exchange(request, governor, settings, close, unrepeatable)
         except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
             answer = error
         parts = _divided(sharing, passengers, answer, carrier, settings.max_attempts)
     except Exception:
         logger.exception(ODD, len(passengers))
-        end = ends[0] if ends else Settlement(used=False, forget=True)
+        end = ends[0] if ends else RequestEnd(used=False, forget=True)
         return Arrival(end, [Fate(each.rider.task_id, "wait") for each in passengers])
     if isinstance(answer, Unauthorized):
         pause_account(answer)

@@ -4,7 +4,7 @@ import pytest
 
 from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS, requests_left_today
-from worker.governor import Governor, Settlement
+from worker.governor import Governor, RequestEnd
 from worker.tiers import QUEUES
 
 ACTION = REPORTS["campaign_values"].action
@@ -26,7 +26,7 @@ def test_requests_made_today_are_not_left_for_the_night(governor):
     line = ACTION.declaration.line("default", {})
     governor.wait((line.name, line.spec), "now", "by hand", "{}")
     governor.claim("by hand", 60_000, False, "holder")
-    governor.settle("by hand", Settlement(used=True), "holder")
+    governor.close_lease("by hand", RequestEnd(used=True), "holder")
 
     assert requests_left_today("default", ACTION) == 224
     assert requests_left_today("eu", ACTION) == 225

@@ -35,7 +35,7 @@ def spawn(steps: Any, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> 
     """Carries the step out once; the request's answer is given."""
     leases: list[str] = []
     nothing = lambda *_, **__: None  # noqa: E731
-    governor = SimpleNamespace(release=leases.append, settle=lambda id, *_: leases.append(id), done=nothing)
+    governor = SimpleNamespace(release=leases.append, close_lease=lambda id, *_: leases.append(id), done=nothing)
     monkeypatch.setattr(spawning, "get_governor", lambda: governor)
     monkeypatch.setattr(spawning, "claim_lease", lambda *_: Claim("ok", 0))
     monkeypatch.setattr(carrying_out, "back_to_wait", lambda call, request, lane, why, delay, **_: Retry(why))

@@ -4,20 +4,20 @@ import threading
 
 import pytest
 
-from worker.governor import Delivery, End, Settlement
+from worker.governor import Delivery, RequestEnd, TaskEnd
 from worker.process import ending
 from worker.process.ending import Finisher
 from worker.process.left_behind import LeftBehind
 from worker.process.state import acknowledged_by_redis, left_behind
 
-GOOD = Settlement(used=True)
+GOOD = RequestEnd(used=True)
 
 
 class Ends:
     """A governor that is told of ends."""
 
     def __init__(self):
-        self.steps, self.settled, self.limits, self.fails = [], [], {}, []
+        self.steps, self.closed, self.limits, self.fails = [], [], {}, []
         self.go, self.asked = threading.Event(), threading.Event()
         self.go.set()
 
@@ -29,8 +29,8 @@ class Ends:
         self.steps.append([(end.task_id, end.key, end.value) for end in ends])
         return [self.limits.get(end.task_id, 0) for end in ends]
 
-    def settle(self, task_id, settlement, holder):
-        self.settled.append((task_id, settlement, holder))
+    def close_lease(self, task_id, request_end, holder):
+        self.closed.append((task_id, request_end, holder))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def task(name, result=True, ends=True, adopted=lambda limit: None):
 
     def work():
         assert ending.may_be_left()
-        ending.leave(End(name, Delivery("unacked", "index", f"tag of {name}"), GOOD), adopted)
+        ending.leave(TaskEnd(name, Delivery("unacked", "index", f"tag of {name}"), GOOD), adopted)
         if result:
             assert ending.leave_result(name, f"key of {name}", "result", 60)
         return ends
@@ -97,17 +97,17 @@ def test_a_task_that_leaves_nothing_ends_in_its_own_thread(governor, finisher):
     assert not ending.may_be_left()
 
 
-def test_a_task_that_fails_after_its_answer_is_settled_and_stays_on_record(governor, finisher):
+def test_a_task_that_fails_after_its_answer_closes_its_lease_and_stays_on_record(governor, finisher):
     told = []
 
     finisher.run_task(task("one", result=False, ends=False), lambda: told.append("over"))
 
     assert told == ["over"]
-    assert governor.settled == [("one", GOOD, "tag of one")]
+    assert governor.closed == [("one", GOOD, "tag of one")]
     assert governor.steps == []
 
 
-def test_a_task_that_breaks_off_after_its_answer_is_settled(governor, finisher):
+def test_a_task_that_breaks_off_after_its_answer_closes_its_lease(governor, finisher):
     def work():
         task("one")()
         raise LookupError
@@ -115,7 +115,7 @@ def test_a_task_that_breaks_off_after_its_answer_is_settled(governor, finisher):
     with pytest.raises(LookupError):
         finisher.run_task(work, lambda: pytest.fail("it is not over"))
 
-    assert governor.settled == [("one", GOOD, "tag of one")]
+    assert governor.closed == [("one", GOOD, "tag of one")]
     assert ending._here.end is None
 
 

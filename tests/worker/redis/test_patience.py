@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 
 #: What a task asks the governor; what publishers, operators and a worker's own rounds ask it.
 ASKED_BY_TASKS = (
-    "claim", "settle", "release", "park", "done", "count_forbidden", "reserve", "revoke", "revoked", "message",
+    "claim", "close_lease", "release", "park", "done", "count_forbidden", "reserve", "revoke", "revoked", "message",
     "withdraw", "now", "has_room", "slots", "pause", "finish",
 )  # fmt: skip
 ASKED_BY_OTHERS = (

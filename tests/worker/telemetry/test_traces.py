@@ -77,7 +77,7 @@ def test_the_applications_own_span_is_the_parent(exporter, fake_redis):
     assert spans(exporter)["publish klaviyo.create_profile"].parent.span_id == checkout.context.span_id
 
 
-def test_waiting_request_and_settling_belong_to_the_call_that_published_them(exporter, fake_redis, monkeypatch):
+def test_waiting_request_and_closing_belong_to_the_call_that_published_them(exporter, fake_redis, monkeypatch):
     create_profile.delay(email=PERSON)
     _, headers = message_of(fake_redis)
     task = delivery(headers)
@@ -88,7 +88,7 @@ def test_waiting_request_and_settling_belong_to_the_call_that_published_them(exp
         traces.trace_wait(task.request, 1)
         with traces.tracing_request("create_profile", "default", "POST", "/api/profiles") as answered:
             answered(201)
-        traces.begin_settle()()
+        traces.begin_closing()()
         return {}
 
     run_and_pass_on(task, work)

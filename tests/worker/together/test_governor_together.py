@@ -3,7 +3,7 @@
 import pytest
 
 from tests.worker.governing import LEASE_MS
-from worker.governor import ALONE, Arrival, Delivery, Fate, Settlement
+from worker.governor import ALONE, Arrival, Delivery, Fate, RequestEnd
 from worker.tiers import Bucket, Limits, Line
 
 SINGLE = Line("a", (Bucket("single", Limits.parse("3/s 60/m")),))
@@ -105,7 +105,7 @@ def test_those_that_go_back_are_in_their_order_at_the_head(few, client, clock):
 
     assert (rider.task_id, rider.lane, rider.message) == ("t0", "now", b"message of t0")
     fates = [Fate(f"t{each}", "wait", "") for each in range(4)]
-    assert few.arrive(Delivery(*PLACE, "tag"), carrier, Arrival(Settlement(used=True), fates)) == 0
+    assert few.arrive(Delivery(*PLACE, "tag"), carrier, Arrival(RequestEnd(used=True), fates)) == 0
 
     waiting = client.lrange(f"klaviyo:now:{SINGLE.name}", 0, -1)
     assert [each.decode() for each in reversed(waiting)] == ["t0", "t1", "t2", "t3", "later"]
@@ -120,7 +120,7 @@ def test_those_that_go_back_for_a_while_keep_their_order(few, client, clock):
     few.beat("worker", 0, [], 1)
     [carrier] = [each.decode() for each in client.hkeys("klaviyo:riding")]
     few.board(carrier, LEASE_MS, "tag")
-    few.arrive(Delivery(*PLACE, "tag"), carrier, Arrival(Settlement(used=True), [], delay=3.0))
+    few.arrive(Delivery(*PLACE, "tag"), carrier, Arrival(RequestEnd(used=True), [], delay=3.0))
     clock.wait(4)
     few.tick()
 
@@ -138,7 +138,7 @@ def test_who_was_taken_for_dead_ends_nothing(few, client, clock):
     assert few.board(carrier, LEASE_MS, "mine")
 
     fates = [Fate(f"t{each}", "done", "", f"result of t{each}", "good") for each in range(3)]
-    late = Arrival(Settlement(used=True), fates, ttl=60)
+    late = Arrival(RequestEnd(used=True), fates, ttl=60)
     assert few.arrive(Delivery(*PLACE, "another"), carrier, late) is None
     assert not client.exists("result of t0")
 

@@ -6,17 +6,17 @@
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
 --   accepted_key   as above; unanswered  1 if it was waited for an answer in vain
-function ops.settle(id, holder, used, limit, remaining, reset, block, forget, accepted_key, unanswered)
+function ops.close(id, holder, used, limit, remaining, reset, block, forget, accepted_key, unanswered)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
   if forget == '1' then call('DEL', key('sent', id)) end
-  local adopted = settled(id, used, limit, remaining, reset, block, accepted_key, unanswered)
+  local adopted = end_request(id, used, limit, remaining, reset, block, accepted_key, unanswered)
   serve_due(8)
   return adopted
 end
 
 -- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
--- The end of tasks whose requests have succeeded, all of it in one step: the leases are settled as above, the results
+-- The end of tasks whose requests have succeeded, all of it in one step: the leases are closed as above, the results
 -- stored, key "" where nobody wants one, and the deliveries, which held the leases, struck off the record.
 function ops.finish(unacked, index, ...)
   local values, ids, ends, tags = { ... }, {}, {}, {}
