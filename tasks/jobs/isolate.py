@@ -12,8 +12,9 @@ from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
-from tasks.jobs.records import reason, records, value_at
+from tasks.jobs.records import reason, records
 from tasks.jobs.rows import format_rows, parse_rows
+from tasks.rules import value_at
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 from worker.pointers import pointed_at, points_elsewhere
