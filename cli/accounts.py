@@ -123,7 +123,7 @@ def authorize(
         bool, typer.Option("--other-account", help="let the alias stand for another Klaviyo account than before")
     ] = False,
 ) -> None:
-    """Let somebody consent that your OAuth application works on their account; also to widen or renew that."""
+    """Have someone allow your OAuth application to work on their account; also to widen or renew that."""
     account = authorize_here(_storable(name), scope or [], port, browser, other_account)
     assert account.grant is not None
     say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")

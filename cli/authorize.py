@@ -1,4 +1,4 @@
-"""An OAuth consent whose answer comes back to this machine: somebody opens an address, and a small server awaits it."""
+"""An OAuth consent whose answer comes back to this machine: a small server waits for whoever opens the address."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def authorize_here(alias: str, scopes: list[str], port: int, browser: bool, other_account: bool = False) -> Account:
-    """Ask somebody to consent for an account, and wait until they have.
+    """Ask someone to consent for an account, and wait until they have.
 
     Raises:
         Exit: nobody consented in time, or they declined.

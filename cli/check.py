@@ -232,7 +232,7 @@ def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
         ) as error:  # which of the two it is does not matter: the request could do nothing
             _warn(label, f"{trial.scope} could not be checked: {error.reason}.")
         except (Refused, Malformed):
-            granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope is told so
+            granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope learns that
         else:
             granted.add(trial.scope)
     return granted, missing

@@ -21,7 +21,7 @@ def move(
     """Move everything from another Redis to the one of KLAVIYO_REDIS_URL, while no worker runs.
 
     Tasks that wait, results, jobs, imports, schedules and windows keep their lifetimes. In a cluster all keys come into
-    one slot. What was broken off is begun again in the same way.
+    one slot. If it is interrupted, run it again.
     """
     try:
         source = parse(old)

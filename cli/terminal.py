@@ -23,7 +23,7 @@ FAILED, WRONG = 1, 2
 
 
 def stdout(*, soft_wrap: bool = False) -> Console:
-    """Return the console for results. It is made anew each time, so that it writes to the current `sys.stdout`."""
+    """Return the console for results. It is made each time, so that it writes to the current `sys.stdout`."""
     made = _console(soft_wrap=soft_wrap)
     if made.is_terminal or soft_wrap:
         return made

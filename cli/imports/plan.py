@@ -1,4 +1,4 @@
-"""The plan of an import that was not given in full: shown, saved, and carried out once somebody says yes."""
+"""The plan of an import that was not given in full: shown, saved, and carried out once it is confirmed."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as
 
 
 def _somebody() -> bool:
-    """Return True if somebody sits at a terminal."""
+    """Return True if there is a terminal to ask at."""
     return sys.stdin.isatty()
 
 

@@ -25,7 +25,7 @@ MAX_HALVED_PARTS = 200
 
 
 def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
-    """Resend a refused part of an import without its bad records. Return False if they cannot be told from the others.
+    """Resend a refused part of an import without its bad records. Return False if it is unknown which ones are bad.
 
     Records that Klaviyo points at are set aside. If it points at nothing, each half is sent by itself, until the bad
     records are alone. If it points at something else, or halves were refused too often, the whole part is at fault.
