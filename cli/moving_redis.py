@@ -10,14 +10,14 @@ import redis
 
 from cli.redis_rights import KEYS
 from worker.errors import SettingsError
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 
 #: Keys that are copied in one round trip.
 KEYS_PER_BATCH = 200
 
 #: Keys that hold no work: they are there once a worker or a command has connected.
 EMPTY = {
-    f"{PREFIX}{name}".encode()
+    f"{KEY_PREFIX}{name}".encode()
     for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers", "homes")
 }
 
@@ -49,7 +49,7 @@ def move(old: redis.Redis, new: redis.Redis) -> int:
 def running_workers(client: redis.Redis) -> set[str]:
     """Return the workers that were heard of lately."""
     now: Any = client.time()
-    workers: Any = client.hgetall(f"{PREFIX}workers")
+    workers: Any = client.hgetall(f"{KEY_PREFIX}workers")
     return {name.decode() for name, said in workers.items() if int(said.partition(b"|")[0]) > now[0] * 1000}
 
 

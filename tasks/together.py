@@ -109,7 +109,7 @@ def gathered(
         most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {**rest(calls[0]), records: [each for call in calls for each in entries(call)]},
-        tell=_same,
+        distribute=_same,
         path=carrier.parameters[records].path,
         entries=lambda params: len(entries(params)),
     )
@@ -136,12 +136,12 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
         ids = list(dict.fromkeys(call["id"] for call in calls))
         return {**rest, "filter": f"any({field},{orjson.dumps(ids).decode()})", "page_size": most}
 
-    def tell(calls: Sequence[Params], envelope: Envelope) -> list[Envelope | None]:
+    def distribute(calls: Sequence[Params], envelope: Envelope) -> list[Envelope | None]:
         records = {each["id"]: each for each in listed(listing, envelope)}
         found = [records.get(call["id"]) for call in calls]
         return [None if each is None else _alone(each) for each in found]
 
-    return Sharing(listing, most, MAX_URL_IDS_BYTES, share, join, tell)
+    return Sharing(listing, most, MAX_URL_IDS_BYTES, share, join, distribute)
 
 
 def by_job(
@@ -184,7 +184,7 @@ def by_job(
         most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {records: [record(call) for call in calls]},
-        tell=_same,
+        distribute=_same,
         path=carrier.parameters[records].path,
         by_job=True,
     )

@@ -10,7 +10,7 @@ from cli.dashboard.limits import Limit, refresh
 from cli.dashboard.table import PAGE_ROWS, clock_or_date, count_pages
 from cli.times import duration
 from cli.waiting import WaitingTask, waiting_task
-from worker.governor import PREFIX, Pause, get_governor
+from worker.governor import KEY_PREFIX, Pause, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
 from worker.redis.connection import get_redis
@@ -97,7 +97,7 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
         governor, client, line = get_governor(), get_redis(), limit.row.name
         now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
         found = read_in_order(client, line, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
-        used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []
+        used: Any = client.hmget(f"{KEY_PREFIX}attempts", [each.id for each in found]) if found else []
     rows = [waiting_row(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
     return WaitingPage(limit, lane, rows, total, page, pauses)
 

@@ -26,9 +26,8 @@ from celery import states
 from flower.utils.search import TaskSearchEngine
 
 from cli.flower.waiting_notes import explain_wait, holds, soonest
-from worker.account_and_lane import PREFIX
-from worker.governor import PREFIX as KEYS
-from worker.governor import get_governor
+from worker.account_and_lane import TASK_PREFIX
+from worker.governor import KEY_PREFIX, get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
 from worker.message_headers import HEADER
 from worker.redis.connection import get_redis
@@ -51,12 +50,12 @@ LINES_PER_READING, TASKS_PER_END = 200, 1_000
 
 #: Tasks that are steps of something larger, whose last step has its id.
 STEP = re.compile(
-    rf"{re.escape(PREFIX)}"
+    rf"{re.escape(TASK_PREFIX)}"
     r"(?:job_\w+|collect_page|sync_page|sync_resume|sync_streams|report_page|learn_companies|note_company)"
 )
 
 #: The last step of a job, in the name of the job.
-_JOB, _JOBS_END = f"{PREFIX}job", f"{PREFIX}job_collect"
+_JOB, _JOBS_END = f"{TASK_PREFIX}job", f"{TASK_PREFIX}job_collect"
 
 #: A search for rows of tasks that wait, and the time at which a paused one may go.
 _ONLY_WAITING, NEVER = re.compile(rf"(?:^|\s)state:{WAITING}(?:\s|$)", re.IGNORECASE), 9_999_999_999.0
@@ -197,13 +196,13 @@ class WaitingLists:
 
 
 def _blocked(client: redis.Redis) -> dict[str, float]:
-    found: Any = client.hgetall(f"{KEYS}blocked")
+    found: Any = client.hgetall(f"{KEY_PREFIX}blocked")
     return {name.decode(): int(float(until)) / 1000 for name, until in found.items()}
 
 
 def _revoked(client: redis.Redis, ids: Iterable[str]) -> set[str]:
     asked = list(ids)
-    reasons: Any = client.mget([f"{KEYS}revoked:{id}" for id in asked]) if asked else []
+    reasons: Any = client.mget([f"{KEY_PREFIX}revoked:{id}" for id in asked]) if asked else []
     return {id for id, reason in zip(asked, reasons, strict=True) if reason is not None}
 
 

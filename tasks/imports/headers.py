@@ -25,7 +25,7 @@ def name_columns(header: Sequence[str], added: int = 0) -> tuple[str, ...]:
     names = []
     for place, cell in enumerate(header, 1 - added):
         name = cell.strip().strip(INVISIBLE).strip() or f"column {place}"
-        if name in taken:
+        while name in taken:  # as another one may be called already
             name = f"{name} ({place})"
         taken.add(name)
         names.append(name)

@@ -52,6 +52,19 @@ class PartsForgotten(KlaviyoError):
         )
 
 
+class RunForgotten(KlaviyoError):
+    """Redis no longer knows a run that is under way: it was emptied, or a replica without it is the primary."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+
+    def __str__(self) -> str:
+        return (
+            f"Redis has lost import {self.args[0]}, as it does where a failover forgets it or its data is deleted: "
+            "import the rows again"
+        )
+
+
 class AnotherSource(SourceError):
     """A run was resumed with rows that differ from those of the first time."""
 
@@ -67,7 +80,13 @@ class Sender:
         self._stop = stop
         self._pause = pause
         self._waiting: dict[str, int] = {}
-        self.sent = self.bytes = self.opened = 0
+        self.bytes = self.opened = 0
+        self._sent: list[str] = []
+
+    @property
+    def sent(self) -> int:
+        """How many parts were handed over, those of an earlier process of the run included."""
+        return len(self._sent)
 
     def send(self, action: str, part: Part, items: int) -> None:
         """Open a job for a part, once there is room for one more.
@@ -87,9 +106,10 @@ class Sender:
             raise AnotherSource(
                 self._run.source, f"it has changed since run {self._run.id} began, {where}; import it as a new run"
             )
-        self.sent += 1
+        id = f"{self._run.id}-{part.number:06d}"
+        self._sent.append(id)
         self.bytes += len(part.body)
-        self._open(f"{self._run.id}-{part.number:06d}", action, part, items)
+        self._open(id, action, part, items)
 
     def _open(self, id: str, action: str, part: Part, items: int) -> None:
         """Open a job for a part, unless it has one that is not to be repeated."""
@@ -132,6 +152,16 @@ class Sender:
         if len(self._waiting) > parts // 2:
             self.look()
 
+    def require_all(self) -> None:
+        """Make sure that Redis knows every part that was sent.
+
+        Raises:
+            PartsForgotten: it does not.
+
+        """
+        if missing := len({*self._sent} - {*get_runs().jobs(self._run.id)}):
+            raise PartsForgotten(self._run.id, missing)
+
     def look(self) -> None:
         """Check which parts no longer wait, and whether one failed with an error that the others would meet, too.
 
@@ -158,17 +188,6 @@ def is_worth_retrying(job: Job) -> bool:
     if job.status == "refused":
         return (job.failure or {}).get("type") not in ("BadRequest", "TooLarge", "Conflict")
     return job.status in AGAIN
-
-
-def require_all(run: Run, parts: int) -> None:
-    """Make sure that Redis knows this many parts of a run, at least: those that are split count themselves, too.
-
-    Raises:
-        PartsForgotten: it knows fewer.
-
-    """
-    if run.parts < parts:
-        raise PartsForgotten(run.id, parts - run.parts)
 
 
 def withdraw_parts(run: str) -> int:

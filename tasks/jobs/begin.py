@@ -18,7 +18,7 @@ from tasks.jobs.next_step import go_on
 from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
 from tasks.jobs.settle import settle_job
-from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named, lane_of
 from worker.accounts.lookup import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.declaration import Declaration
@@ -36,7 +36,7 @@ from worker.telemetry.traces import kept_context
 
 P = ParamSpec("P")
 
-JOB = f"{PREFIX}job"
+JOB = f"{TASK_PREFIX}job"
 
 
 def kind_of(name: str) -> JobKind:
@@ -46,7 +46,7 @@ def kind_of(name: str) -> JobKind:
         InputError: it begins none.
 
     """
-    word = name.removeprefix(PREFIX)
+    word = name.removeprefix(TASK_PREFIX)
     kind = JOB_KINDS.get(NAMES_2024.get(word, word))
     if kind is None:
         raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(JOB_KINDS))}"])

@@ -15,12 +15,12 @@ from tasks.jobs.next_step import LOST_AFTER_S, go_on
 from tasks.jobs.outcome import errors_by_index, outcome_error, result_data
 from tasks.jobs.records import records
 from tasks.jobs.settle import SettleJob
-from worker.account_and_lane import PREFIX, Place, lane_named
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import Refused
 from worker.reminders import remind, sees_to
-from worker.telemetry.events import tell
+from worker.telemetry.events import send_event
 from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of, set_down
 from worker.together.traveling import Part, divided
 
@@ -33,7 +33,7 @@ NO_JOB = "the job that was to carry it is gone: it goes alone"
 class TellCalls(SettleJob):
     """End each of the calls that a job has carried by what became of it, and settle the job."""
 
-    name = f"{PREFIX}job_tell"
+    name = f"{TASK_PREFIX}job_tell"
 
     def run(self) -> Envelope:
         """End the calls first: until they have ended, the job must not be settled."""
@@ -43,7 +43,7 @@ class TellCalls(SettleJob):
         if job is not None and job.state == "ended" and len(passengers) == job.items:
             request = ledger.request(id)
             listed = records(request.body if request else None, JOB_KINDS[job.kind].path)
-            end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, tell)
+            end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, send_event)
         else:
             set_down(id)  # some cannot be made any more, as their account is gone: each finds out by itself why
         remind(f"{CARRIED}|{id}", None)
@@ -64,7 +64,7 @@ def open_job(carrier: str) -> None:
     job = ledger.job(carrier)
     if job is not None and job.state == "settled":
         # It was withdrawn.
-        end_with_job(app, passengers, [Part(why=NO_JOB)] * len(passengers), carrier, tell)
+        end_with_job(app, passengers, [Part(why=NO_JOB)] * len(passengers), carrier, send_event)
         remind(f"{CARRIED}|{carrier}", None)
         return
     if job is None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.one_per_process import one_per_redis
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
@@ -99,7 +99,7 @@ return redis.call('ZADD', KEYS[1] .. 'runs', 'NX', ARGV[2], ARGV[1])
 class Runs:
     """Every import in this Redis."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], float] | None = None) -> None:
         self._client = client
         self._prefix = prefix
         self._clock = clock

@@ -16,7 +16,7 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
-from worker.governor import PREFIX, Lane
+from worker.governor import KEY_PREFIX, Lane
 from worker.one_per_process import one_per_redis
 from worker.process.state import working
 from worker.redis.connection import get_redis
@@ -112,7 +112,7 @@ def group(account: str, kind: str) -> str:
 class Ledger:
     """Every job in this Redis."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], int] | None = None) -> None:
         self._client = client
         self._prefix = prefix
         self._clock = clock
