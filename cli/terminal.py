@@ -19,7 +19,7 @@ PIPE_WIDTH = 160
 _TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
 #: Exit codes: the command failed; it was not tried because the call or the settings are wrong.
-FAILED, WRONG = 1, 2
+EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 def stdout(*, soft_wrap: bool = False) -> Console:
@@ -78,7 +78,7 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def stop(sentence: str, code: int = FAILED) -> typer.Exit:
+def stop(sentence: str, code: int = EXIT_FAILED) -> typer.Exit:
     """Print why a command cannot go on; raise what this returns."""
     say(sentence, "red")
     return typer.Exit(code)
