@@ -21,7 +21,7 @@ CLIENTS = 32
 async def main(count: int, own: bool) -> None:
     """Send them and print the CPU seconds that it took."""
     left = iter(range(count))
-    trust = httpx.create_ssl_context()  # read once: a client reads the certificates anew
+    trust = httpx.create_ssl_context()  # read once: each client would read the certificates again
     clients = [
         httpx.AsyncClient(verify=trust, base_url=os.environ["KLAVIYO_BASE_URL"], timeout=30) for _ in range(CLIENTS)
     ]

@@ -149,7 +149,7 @@ PhoneNumber = Annotated[str, StringConstraints(pattern=f"^{E164.pattern}$")]
 
 
 class Location(BaseModel):
-    """Where somebody lives."""
+    """Where someone lives."""
 
     address1: str | None = None
     city: str | None = None

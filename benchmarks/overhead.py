@@ -28,8 +28,8 @@ from benchmarks.processes import ROOT, cpu_seconds, listening, redis_server, wor
 
 TEXT = "x" * 400
 
-#: What an action cost Redis at commit 11a8bd0, before claims came with the pop and ends were told together: commands a
-#: task, which are the same everywhere, and CPU as a multiple of the plain task's in the same run.
+#: What an action cost Redis at commit 11a8bd0, before claims came with the pop and ends were reported together:
+#: commands a task, the same everywhere, and CPU as a multiple of the plain task's in the same run.
 EARLIER_COMMANDS_PER_TASK, EARLIER_CPU_RATIO = 98.2, 3.1
 
 

@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def fill(client: redis.Redis, accounts: int, buckets: int) -> None:
-    """Give every bucket of every account tasks that wait, and answers of late."""
+    """Give every bucket of every account waiting tasks and recent answers."""
     governor, now = Governor(client), int(time.time() * 1000)
     for account, bucket in itertools.product(range(accounts), range(buckets)):
         line = Line(f"shop-{account}", (Bucket(f"operation-{bucket}", Limits.parse(LIMITS[bucket % len(LIMITS)])),))

@@ -18,7 +18,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from cli.account_rows import AccountRow, account_rows, last_used
 from cli.authorize import authorize_here
 from cli.tables import Listing, listing
-from cli.terminal import WRONG, print_json, say, stdout, stop, working
+from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop, working
 from cli.times import duration
 from cli.up import interruptible
 from worker.accounts.companies import find_parted
@@ -99,7 +99,7 @@ def add(
     """Store an account with a private API key, which is asked for, or read from a pipe or a variable."""
     alias = _storable(name)
     if any(at_each(lambda: get_account_store().read(alias)).values()):
-        raise stop(f"Account {alias} is stored already. For another key: klaviyo accounts rotate {alias}", WRONG)
+        raise stop(f"Account {alias} is stored already. For another key: klaviyo accounts rotate {alias}", EXIT_USAGE)
     zone = _checked(Zone, timezone, "--timezone") if timezone else None
     key = _read_key(from_env)
     get_account_store().change(
@@ -123,7 +123,7 @@ def authorize(
         bool, typer.Option("--other-account", help="let the alias stand for another Klaviyo account than before")
     ] = False,
 ) -> None:
-    """Let somebody consent that your OAuth application works on their account; also to widen or renew that."""
+    """Have someone allow your OAuth application to work on their account; also to widen or renew that."""
     account = authorize_here(_storable(name), scope or [], port, browser, other_account)
     assert account.grant is not None
     say(f"Account {account.alias} is authorized for: {', '.join(sorted(account.grant.scopes))}.")
@@ -140,7 +140,7 @@ def rotate(
         return
     found = _stored(name)
     if found.grant:
-        raise stop(f"Account {found.alias} has no key: klaviyo accounts authorize {found.alias}", WRONG)
+        raise stop(f"Account {found.alias} has no key: klaviyo accounts authorize {found.alias}", EXIT_USAGE)
     key = _read_key(from_env)
     with at_home(found.alias):
         changed = get_account_store().change(found.alias, api_key=key)
@@ -216,7 +216,7 @@ def _storable(name: str) -> str:
     """
     alias = checked_alias(alias_of(name))
     if alias in configured(get_settings()):
-        raise stop(f"Account {alias} is defined in the settings: change it there, or choose another alias.", WRONG)
+        raise stop(f"Account {alias} is defined in the settings: change it there, or choose another alias.", EXIT_USAGE)
     return alias
 
 
@@ -225,7 +225,7 @@ def _stored(name: str) -> Account:
     with at_home(alias):
         if found := get_account_store().read(alias):
             return found
-    raise stop(f"No account {alias} is stored: `klaviyo accounts` lists them.", WRONG)
+    raise stop(f"No account {alias} is stored: `klaviyo accounts` lists them.", EXIT_USAGE)
 
 
 def _read_key(variable: str | None) -> SecretStr:
@@ -243,7 +243,7 @@ def _read_key(variable: str | None) -> SecretStr:
     else:
         given, source = sys.stdin.readline(), "standard input"
     if not given.strip():
-        raise stop(f"There is no key in {source}.", WRONG)
+        raise stop(f"There is no key in {source}.", EXIT_USAGE)
     key: SecretStr = _checked(ApiKey, given, source)
     return key
 
@@ -259,4 +259,4 @@ def _checked(kind: Any, given: str, source: str) -> Any:
         return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
         said = error.errors(include_input=False, include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise stop(f"{source}: {said}.", WRONG) from None
+        raise stop(f"{source}: {said}.", EXIT_USAGE) from None

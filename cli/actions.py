@@ -17,7 +17,7 @@ from typing_extensions import is_typeddict
 import tasks.registry  # noqa: F401  registers every action
 from cli.markdown import markdown
 from cli.tables import listing
-from cli.terminal import WRONG, print_json, stdout, stop
+from cli.terminal import EXIT_USAGE, print_json, stdout, stop
 from worker.account_and_lane import TASK_PREFIX
 from worker.action import ACTIONS, NAMES_2024
 from worker.api.declaration import Declaration
@@ -42,7 +42,7 @@ def actions(
     """List the actions, or show one: its parameters, limits, scopes and names."""
     found = list(matching(search))
     if not found:
-        raise stop(f"No action matches {search!r}. `klaviyo actions` lists them all.", WRONG)
+        raise stop(f"No action matches {search!r}. `klaviyo actions` lists them all.", EXIT_USAGE)
     if as_json:
         print_json([as_dict(each) for each in found])
     elif as_markdown:

@@ -1,4 +1,4 @@
-"""An OAuth consent whose answer comes back to this machine: somebody opens an address, and a small server awaits it."""
+"""An OAuth consent whose answer comes back to this machine: a small server waits for whoever opens the address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from cli.processes import LOOPBACK, require_free_port
-from cli.terminal import FAILED, say, stdout, stop
+from cli.terminal import EXIT_FAILED, say, stdout, stop
 from worker.accounts.credentials import Account
 from worker.accounts.oauth import CONSENT_S, authorization_url, exchange
 
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def authorize_here(alias: str, scopes: list[str], port: int, browser: bool, other_account: bool = False) -> Account:
-    """Ask somebody to consent for an account, and wait until they have.
+    """Ask someone to consent for an account, and wait until they have.
 
     Raises:
         Exit: nobody consented in time, or they declined.
@@ -75,7 +75,7 @@ def authorize_here(alias: str, scopes: list[str], port: int, browser: bool, othe
             server.timeout = left
             server.handle_request()
     if not server.answer:
-        raise stop(f"Nobody consented within {CONSENT_S // 60} minutes.", FAILED)
+        raise stop(f"Nobody consented within {CONSENT_S // 60} minutes.", EXIT_FAILED)
     if "code" not in server.answer:
-        raise stop(f"Klaviyo sent no code ({server.answer.get('error', 'and no reason')}).", FAILED)
+        raise stop(f"Klaviyo sent no code ({server.answer.get('error', 'and no reason')}).", EXIT_FAILED)
     return exchange(server.answer["code"], state, other_account)

@@ -13,7 +13,7 @@ from celery.exceptions import TimeoutError as NotYet
 import tasks.registry  # noqa: F401  registers every action
 from cli.arguments import parameters
 from cli.limits import describe_pause
-from cli.terminal import WRONG, print_json, say, stop, working
+from cli.terminal import EXIT_USAGE, print_json, say, stop, working
 from cli.times import span
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import DEFAULT
@@ -48,9 +48,9 @@ def call(
     action = _action(name)
     lane_: Lane = "bulk" if lane == "bulk" else "now"
     if lane != lane_:
-        raise stop(f"There is no lane {lane!r}: use now or bulk.", WRONG)
+        raise stop(f"There is no lane {lane!r}: use now or bulk.", EXIT_USAGE)
     if now and (countdown is not None or expires is not None):
-        raise stop("--now makes the request at once: leave out --countdown and --expires.", WRONG)
+        raise stop("--now makes the request at once: leave out --countdown and --expires.", EXIT_USAGE)
     params = parameters(action.declaration, context.args, given)
     chosen = action.on(
         account, lane=lane_, countdown=span(countdown) if countdown else 0.0, expires=span(expires) if expires else None
@@ -101,4 +101,4 @@ def _action(name: str) -> Action[Any]:
         return ACTIONS[known]
     near = difflib.get_close_matches(word, [*ACTIONS, *NAMES_2024], n=1)
     hint = f" Did you mean {near[0]}?" if near else " `klaviyo actions` lists them."
-    raise stop(f"There is no action {word!r}.{hint}", WRONG)
+    raise stop(f"There is no action {word!r}.{hint}", EXIT_USAGE)

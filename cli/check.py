@@ -17,7 +17,7 @@ from rich.text import Text
 import tasks.registry  # noqa: F401  registers every action
 from cli.redis_rights import acl as rights
 from cli.scopes import by_kind, trials
-from cli.terminal import FAILED, WRONG, stdout
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, stdout
 from schedules.checks import check_others, check_outage
 from schedules.entries import beat_schedule
 from worker.accounts.companies import company_of, learn_company, sharing
@@ -83,7 +83,7 @@ def check(
     levels += [_print_finding(each) for each in others]
     # Accounts that live on one Redis can be checked while another is not fit.
     levels += [] if fit else ["bad"]
-    for level, code in (("wrong", WRONG), ("bad", FAILED)):
+    for level, code in (("wrong", EXIT_USAGE), ("bad", EXIT_FAILED)):
         if level in levels:
             raise typer.Exit(code)
     if name:
@@ -97,7 +97,7 @@ def check(
     for finding in chain(check_companies(settings), check_strays(settings)):
         _print_finding(finding)
     if len(fit) < len(by_redis):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _check_redis(name: str) -> list[str]:
@@ -232,7 +232,7 @@ def _tried_scopes(which: Account, label: str) -> tuple[set[str], set[str]]:
         ) as error:  # which of the two it is does not matter: the request could do nothing
             _warn(label, f"{trial.scope} could not be checked: {error.reason}.")
         except (Refused, Malformed):
-            granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope is told so
+            granted.add(trial.scope)  # the request is invalid on purpose, and only a key with the scope learns that
         else:
             granted.add(trial.scope)
     return granted, missing
@@ -268,7 +268,7 @@ def _warn(what: str, text: str) -> None:
 def _bad(what: str, text: str) -> typer.Exit:
     """Print what ends the check; raise what this returns."""
     _print_finding(checks.Finding("bad", what, text))
-    return typer.Exit(FAILED)
+    return typer.Exit(EXIT_FAILED)
 
 
 def line(mark: str, style: str, what: str, text: str) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.terminal import WRONG, say, stop
+from cli.terminal import EXIT_USAGE, say, stop
 from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
 from worker.redis.connection import AWAY
 from worker.redis.homes import gathered
@@ -26,5 +26,5 @@ def choose_accounts(name: str | None) -> list[str]:
         if settings.secret_key:  # without one, none is stored
             say("Redis does not answer, so stored accounts are left out; those of the settings count.", "yellow")
     if not found:
-        raise stop(NO_ACCOUNT, WRONG)
+        raise stop(NO_ACCOUNT, EXIT_USAGE)
     return found

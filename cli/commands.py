@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cli.terminal import FAILED, say, stop
+from cli.terminal import EXIT_FAILED, say, stop
 from worker.redis.absence import Missing, without_those_away
 
 #: What typer passes on unparsed, by command: the options of the action, and words that should have been options.
@@ -157,11 +157,11 @@ class Commands(TyperGroup):
             except Exception as error:
                 _tell_of(missing)
                 if missing.errors and isinstance(error, typer.Exit) and not error.exit_code:
-                    raise typer.Exit(FAILED) from None
+                    raise typer.Exit(EXIT_FAILED) from None
                 raise
             _tell_of(missing)
             if missing.errors:
-                raise typer.Exit(FAILED)
+                raise typer.Exit(EXIT_FAILED)
             return done
 
     def _invoke(self, ctx: Any) -> Any:

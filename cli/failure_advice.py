@@ -20,11 +20,11 @@ _UNKNOWN = Advice(
     0,
     "Outcome unknown",
     "May have been carried out. Look at {look_at}. If they were carried out, drop them; if not, repeat them. "
-    "If only some were: drop all, and call the others anew.",
+    "If only some were: drop all, and call the others again.",
 )
 _OTHER = Advice(2, "Error in the program", "The workers' log has the traceback. Mend it, then repeat.")
 _WRONG = Advice(
-    4, "Refused as wrong", "The same call would be refused again: call anew with other values, and drop these."
+    4, "Refused as wrong", "The same call would be refused again: call again with other values, and drop these."
 )
 
 #: The errors that the same call would meet again, as it is wrong itself, by the names of their classes.

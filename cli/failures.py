@@ -11,7 +11,7 @@ import typer
 import tasks.registry  # noqa: F401  registers every action
 from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.tables import Listing, listing
-from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import clock, day_and_time
 from worker.app import app
 from worker.errors import SettingsError
@@ -49,7 +49,7 @@ def failures(
         _overview(found, as_json)
         return
     if verb not in VERBS:
-        raise stop(f"There is no `klaviyo failures {verb}`: it is {', '.join(VERBS[:-1])} or {VERBS[-1]}.", WRONG)
+        raise stop(f"There is no `klaviyo failures {verb}`: it is {', '.join(VERBS[:-1])} or {VERBS[-1]}.", EXIT_USAGE)
     chosen = _chosen(found, verb, groups or [])
     if verb == "show":
         _show(chosen, most, as_json)
@@ -67,12 +67,14 @@ def _chosen(found: Sequence[Count], verb: str, ids: Sequence[str]) -> list[Count
 
     """
     if not ids:
-        raise stop(f"Name the groups, or `all`: klaviyo failures {verb} GROUP. `klaviyo failures` lists them.", WRONG)
+        raise stop(
+            f"Name the groups, or `all`: klaviyo failures {verb} GROUP. `klaviyo failures` lists them.", EXIT_USAGE
+        )
     if ALL in ids:
         return list(found)
     known = {each.group.id: each for each in found}
     if absent := [id for id in ids if id not in known]:
-        raise stop(f"There is no group {' or '.join(absent)}; `klaviyo failures` lists them.", WRONG)
+        raise stop(f"There is no group {' or '.join(absent)}; `klaviyo failures` lists them.", EXIT_USAGE)
     return [known[id] for id in dict.fromkeys(ids)]
 
 
@@ -171,7 +173,7 @@ def _replay(chosen: Sequence[Count], yes_again: bool, dry_run: bool, as_json: bo
     for error in held:
         say(str(error), "yellow")
     if held or any(replayed.impossible for replayed in done.values()):
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def describe_replay(group: str, replayed: Replayed, rehearsed: bool = False) -> Iterator[str]:

@@ -93,7 +93,7 @@ def _wake_up_at_ends() -> int:
     """Return a file descriptor that becomes readable when a fork has ended."""
     woken, wakes = os.pipe()
     os.set_blocking(wakes, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would wake nobody
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # an ignored signal would wake nothing
     signal.set_wakeup_fd(wakes)
     return woken
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import jobs_view as view
 from cli.absence import absences
-from cli.terminal import WRONG, print_json, say, stdout, stop
+from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import day_and_time, moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
@@ -100,7 +100,7 @@ def _one(id: str, as_json: bool) -> None:
     if found is None:
         raise stop(
             f"There is no job {id!r}: the id is wrong, or the job ended over a week ago. `klaviyo jobs` lists them.",
-            WRONG,
+            EXIT_USAGE,
         )
     job, errors, now = found
     if as_json:

@@ -21,7 +21,7 @@ from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
 UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
 
-#: Why a bucket is blocked that nobody has paused.
+#: Why a bucket that is not paused is blocked.
 ANSWERED_429 = "Klaviyo answered 429"
 
 #: The share of a window from which it is shown as nearly used up, and as used up.
@@ -33,7 +33,7 @@ class Row:
     """A bucket, or a line without windows of its own, which draws on several buckets or on those of another account.
 
     ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
-    more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or nobody can tell. ``per_minute``:
+    more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or that is unknown. ``per_minute``:
     the calls a minute that it can send from now on. ``why`` it stands still; empty where it does not.
     """
 

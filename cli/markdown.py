@@ -12,7 +12,7 @@ HEAD = f"""\
 
 Every operation of Klaviyo's revision {REVISION}, one table for each section. `klaviyo actions NAME` shows one with its
 parameters. Limits are requests a second (`s`), a minute (`m`) and a day (`d`) for each account; some values of a
-parameter draw on another budget as well. "Repeat" says what happens to a request if nobody knows whether it arrived:
+parameter draw on another budget as well. "Repeat" says what happens to a request if it is unknown whether it arrived:
 either it is sent again, or the task ends as `OutcomeUnknown`.
 
 Written by `klaviyo actions --markdown`; do not edit.

@@ -174,7 +174,7 @@ def finish_move(alias: str, source: str, to: str) -> None:
     with at_redis(source):
         drop_these([failure.id for _, failure in failures])
     with at_redis(to):
-        # A pause that somebody has made meanwhile stays.
+        # A pause that was made meanwhile stays.
         if any(
             pause.what == _pause_target(alias) and pause.why == _pause_reason(source)
             for pause in get_governor().paused()

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.terminal import WRONG, say, stop
+from cli.terminal import EXIT_USAGE, say, stop
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
@@ -65,12 +65,12 @@ def _require_options(command: str, words: list[str]) -> None:
         return
     word = words[0].removeprefix(TASK_PREFIX)
     if NAMES_2024.get(word, word) in ACTIONS:
-        raise stop(f"{words[0]} is an action: klaviyo {command} --action {word}", WRONG)
+        raise stop(f"{words[0]} is an action: klaviyo {command} --action {word}", EXIT_USAGE)
     if word.upper() in Tier.__members__:
-        raise stop(f"{words[0]} is a tier: klaviyo {command} --tier {word.upper()}", WRONG)
+        raise stop(f"{words[0]} is a tier: klaviyo {command} --tier {word.upper()}", EXIT_USAGE)
     if word in gathered(lambda: aliases(get_settings())):
-        raise stop(f"{words[0]} is an account: klaviyo {command} --account {word}", WRONG)
-    raise stop(f"There is no account, action or tier {words[0]!r}. {NAME_ONE}", WRONG)
+        raise stop(f"{words[0]} is an account: klaviyo {command} --account {word}", EXIT_USAGE)
+    raise stop(f"There is no account, action or tier {words[0]!r}. {NAME_ONE}", EXIT_USAGE)
 
 
 def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
@@ -86,14 +86,14 @@ def target(account: str | None, action: str | None, tier: str | None) -> str:
     alias = account_of(get_settings(), account).alias if account else None
     if tier and not (account or action):
         if tier.upper() not in Tier.__members__:
-            raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", WRONG)
+            raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", EXIT_USAGE)
         return f"tier:{Tier[tier.upper()].queue}"
     if action and not tier:
         name = action.removeprefix(TASK_PREFIX)
         name = NAMES_2024.get(name, name)
         if name not in ACTIONS:
-            raise stop(f"There is no action {action!r}: `klaviyo actions` lists them.", WRONG)
+            raise stop(f"There is no action {action!r}: `klaviyo actions` lists them.", EXIT_USAGE)
         return f"action:{alias}:{name}" if alias else f"action:{name}"
     if alias and not tier:
         return f"account:{alias}"
-    raise stop(NAME_ONE, WRONG)
+    raise stop(NAME_ONE, EXIT_USAGE)

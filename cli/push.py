@@ -12,7 +12,7 @@ import schedules  # noqa: F401  registers every task
 from cli.imports.view import NO_WORKER
 from cli.store import require_store
 from cli.tables import facts, most_frequent
-from cli.terminal import FAILED, print_json, say, stdout
+from cli.terminal import EXIT_FAILED, print_json, say, stdout
 from cli.times import duration
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
@@ -38,7 +38,7 @@ def push(
         if report.reasons:
             say(f"The next run sends the rows that did not land again: {most_frequent(report.reasons)}.", "yellow")
     if report.checked or report.rejected or report.unknown:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _table(report: PushReport) -> Table:

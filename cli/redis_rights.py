@@ -25,8 +25,8 @@ OF_CLUSTER, OF_REPLICAS, OF_FAILOVER = ["cluster|slots"], ["wait"], ["zincrby"]
 #: The keys: ours, Celery's results and queues for events, kombu's exchanges, and the queues of remote control.
 KEYS = ["klaviyo*", "celery*", "_kombu*", "*.celery.pidbox*"]
 
-#: The channels: those of results that somebody waits for, and those of a database's remote control and events. Redis
-#: compares the pattern that somebody subscribes to letter by letter.
+#: The channels: those of results that a caller waits for, and those of a database's remote control and events. Redis
+#: compares the pattern of a subscription letter by letter.
 CHANNELS = ["celery-task*-meta-*", "/{db}.celery.pidbox", "/{db}.celeryev/*", "/{db}.celeryev/worker.*"]
 
 

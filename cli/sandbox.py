@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.processes import require_free_port
-from cli.terminal import WRONG, stop
+from cli.terminal import EXIT_USAGE, stop
 
 #: The account of every sandbox, as settings. The key is valid nowhere else.
 ACCOUNT = {"KLAVIYO_API_KEY": "pk_sandbox_default", "KLAVIYO_COMPANY_ID": "SBX001"}
@@ -38,5 +38,5 @@ def command(port: int, *options: str) -> list[str]:
 
     """
     if missing := [name for name in ("starlette", "uvicorn") if importlib.util.find_spec(name) is None]:
-        raise stop(f"The sandbox needs {' and '.join(missing)}: pip install 'klaviyo-worker[sandbox]'.", WRONG)
+        raise stop(f"The sandbox needs {' and '.join(missing)}: pip install 'klaviyo-worker[sandbox]'.", EXIT_USAGE)
     return [sys.executable, "-m", "sandbox", "--port", str(port), *options]

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from cli.terminal import FAILED, WRONG, say, stdout, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, say, stdout, stop
 from schedules.store.connection import get_engine
 from schedules.store.migrate import Upgrade, upgrade
 from worker.settings import get_settings
@@ -29,10 +29,10 @@ def store() -> None:
 @contextmanager
 def require_store() -> Iterator[None]:
     """Require a store of this version, and end the command with a sentence if it cannot be read or written."""
-    code = WRONG
+    code = EXIT_USAGE
     try:
         get_engine()
-        code = FAILED
+        code = EXIT_FAILED
         yield
     except (OperationalError, InterfaceError) as error:
         why = str(error.orig).strip().partition("\n")[0]

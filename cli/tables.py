@@ -34,7 +34,7 @@ def listing(
 ) -> Listing:
     """Make a table with these columns. A name ending in ``>`` is that of numbers; an empty name is no column.
 
-    Numbers and the cells of ``whole`` columns are never broken, because somebody may want to copy them. If there is too
+    Numbers and the cells of ``whole`` columns are never broken, because they may have to be copied. If there is too
     little room, the ``optional`` columns are left out one after the other; then the values of the columns named in
     ``below`` are printed on a line of their own under each row.
     """

@@ -19,11 +19,11 @@ PIPE_WIDTH = 160
 _TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
 #: Exit codes: the command failed; it was not tried because the call or the settings are wrong.
-FAILED, WRONG = 1, 2
+EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 def stdout(*, soft_wrap: bool = False) -> Console:
-    """Return the console for results. It is made anew each time, so that it writes to the current `sys.stdout`."""
+    """Return the console for results. It is made each time, so that it writes to the current `sys.stdout`."""
     made = _console(soft_wrap=soft_wrap)
     if made.is_terminal or soft_wrap:
         return made
@@ -78,7 +78,7 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def stop(sentence: str, code: int = FAILED) -> typer.Exit:
+def stop(sentence: str, code: int = EXIT_FAILED) -> typer.Exit:
     """Print why a command cannot go on; raise what this returns."""
     say(sentence, "red")
     return typer.Exit(code)

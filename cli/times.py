@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from cli.terminal import WRONG, stop
+from cli.terminal import EXIT_USAGE, stop
 
 #: Seconds of each unit in which a span of time is typed: 90s, 5m, 2h, 3d.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -26,7 +26,7 @@ def moment(text: str, now: float) -> float:
         return datetime.fromisoformat(text.strip()).astimezone().timestamp()
     except (ValueError, OverflowError):
         example = "5m, 2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
-        raise stop(f"{text!r} is not a time: write it like {example}.", WRONG) from None
+        raise stop(f"{text!r} is not a time: write it like {example}.", EXIT_USAGE) from None
 
 
 def span(text: str) -> float:
@@ -40,7 +40,7 @@ def span(text: str) -> float:
         return float(int(found[1]) * UNITS[found[2].lower()])
     if _SECONDS.fullmatch(text.strip()):
         return float(text)
-    raise stop(f"{text!r} is not a span of time: write it like 90s, 5m, 2h or 3d.", WRONG)
+    raise stop(f"{text!r} is not a span of time: write it like 90s, 5m, 2h or 3d.", EXIT_USAGE)
 
 
 def clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 from cli.forked import forking
 from cli.processes import LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
-from cli.terminal import WRONG, say, stdout, stop
+from cli.terminal import EXIT_USAGE, say, stdout, stop
 from worker.redis.address import parse
 from worker.redis.elsewhere import MAIN
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
@@ -108,7 +108,7 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise stop(f"`klaviyo up` is already running in this folder ({FOLDER.absolute()}).", WRONG) from None
+            raise stop(f"`klaviyo up` is already running in this folder ({FOLDER.absolute()}).", EXIT_USAGE) from None
         yield
 
 
@@ -161,7 +161,7 @@ def _require_account(settings: Settings) -> None:
 
     # With a secret key, accounts may be stored: Redis may not be up yet to ask.
     if not (configured(settings) or settings.secret_key):
-        raise stop(f"{NO_ACCOUNT} Or try `klaviyo up --sandbox`.", WRONG)
+        raise stop(f"{NO_ACCOUNT} Or try `klaviyo up --sandbox`.", EXIT_USAGE)
 
 
 def _print_line(name: str, line: str) -> None:

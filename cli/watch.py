@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
-from cli.terminal import WRONG, stdout, stop
+from cli.terminal import EXIT_USAGE, stdout, stop
 
 #: Seconds between two refreshes.
 REFRESH_INTERVAL_S = 1.0
@@ -59,7 +59,7 @@ def show_live(
     console = stdout()
     screen = LiveView(console, screen=True)
     if not screen.is_live:
-        raise stop(f"{what} needs a terminal; {instead}.", WRONG)
+        raise stop(f"{what} needs a terminal; {instead}.", EXIT_USAGE)
     try:
         with screen:
             while True:

@@ -25,10 +25,10 @@ What it does not do, and what a passing test against it therefore does not prove
 - Reads never lag: a record is in every listing and count as soon as it is stored. The traps are those that users have
   reported, as strong as asked for; they were not measured. A listing without a sort is ordered by the field that the
   filter bounds, or else by age.
-- Sown records are plausible one by one, but tell no story together: nobody orders what they viewed.
+- Sown records are plausible one by one but not together: no profile orders what it has viewed.
 - Segments never compute their members (the seeded "Everyone" has everyone), flows never run, messages are never
   sent, webhooks are never called, images are never fetched, double opt-in is never requested.
-- Records of custom objects are accepted and discarded; nobody has a conversation.
+- Records of custom objects are accepted and discarded; there are no conversations.
 - A campaign becomes Sent without a message having gone out, and may be sent without template or audience; an
   audience of unknown ids is empty. Rendering a template replaces its variables and supports no other tag.
 - Predictive analytics and reports are made-up numbers of the right shape; reports have 50 rows a page.

@@ -56,7 +56,7 @@ def run_id(entry: str, due: datetime) -> str:
 
 
 def is_scheduled(id: str) -> bool:
-    """Return True if beat published the run with this id, rather than somebody who asked for it."""
+    """Return True if beat published the run with this id; False if a caller asked for it."""
     return "@" in id
 
 

@@ -92,7 +92,7 @@ def set_state(id: str, stream: str, state: str) -> None:
 
 @waits_for_redis
 def claim(id: str, stream: str) -> bool:
-    """Mark a wanted stream as running; False if somebody else was quicker."""
+    """Mark a wanted stream as running. Return False if another process was quicker."""
     return bool(get_redis().register_script(CLAIM_LUA)([_key(id)], [f"stream:{stream}"]))
 
 

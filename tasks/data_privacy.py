@@ -14,7 +14,7 @@ from worker.api.wire import At
 
 
 def names_by_address(params: Params) -> str | None:
-    """By the time of a repeat, an address may belong to somebody else."""
+    """By the time of a repeat, an address may belong to someone else."""
     return None if params.get("profile_id") else "the Deleted Profiles page, and who has the address or number now"
 
 

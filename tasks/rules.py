@@ -99,14 +99,14 @@ def coordinate(value: Any) -> float | str:
 
 def given(params: Params, path: str) -> Any:
     """Return the value at a dotted path of plain names; None if there is none."""
-    return _inside(params, path.split("."))
+    return value_at(params, path.split("."))
 
 
-def _inside(params: Params, names: Iterable[str]) -> Any:
-    found: Any = params
-    for name in names:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
+def value_at(document: Any, path: Iterable[str]) -> Any:
+    """Return the value at a path of a document; None if there is none."""
+    for name in path:
+        document = document.get(name) if isinstance(document, Mapping) else None
+    return document
 
 
 def any_of(*paths: str) -> Check:
@@ -115,7 +115,7 @@ def any_of(*paths: str) -> Check:
 
     def check(params: Params) -> str | None:
         for way in ways:  # every call passes here
-            if _inside(params, way):
+            if value_at(params, way):
                 return None
         return f"give at least one of {_listed(paths)}"
 

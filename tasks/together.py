@@ -201,7 +201,7 @@ def each_code(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _alone(record: dict[str, Any]) -> Envelope:
-    """The envelope of a record that is read by itself: its address stands beside it, too."""
+    """The envelope of a record that is read alone: its link stands beside it, too."""
     envelope = Envelope(data=record, error=None, successful=True)
     if own := (record.get("links") or {}).get("self"):
         envelope["links"] = {"self": own}

@@ -9,7 +9,7 @@ import typer
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.client.module import module, same
-from cli.terminal import WRONG, say, stop
+from cli.terminal import EXIT_USAGE, say, stop
 from worker.action import ACTIONS
 
 
@@ -36,5 +36,5 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise stop(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a text file'}.", WRONG
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is not a text file'}.", EXIT_USAGE
         ) from None

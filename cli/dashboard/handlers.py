@@ -61,7 +61,7 @@ class KlaviyoHandler(PageHandler):
         self.snapshots = snapshots
 
     def set_default_headers(self) -> None:
-        """Let no script from elsewhere run, and nobody keep what was shown."""
+        """Let no script from elsewhere run, and nothing of what was shown be cached."""
         super().set_default_headers()
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Cache-Control", "no-store")
@@ -186,7 +186,7 @@ class GroupHandler(KlaviyoHandler):
 
     @authenticated
     async def post(self, id: str) -> None:
-        """Repeat or drop its tasks, for somebody who was shown the page: a form from elsewhere has no token."""
+        """Repeat or drop its tasks, for a visitor who was shown the page: a form from elsewhere has no token."""
         deed = self.get_body_argument("deed", "")
         if deed == "replay":
             await self._answer(id, failures.replay_group, id, self.get_body_argument("yes-again", "") == "yes")
@@ -220,7 +220,7 @@ class GroupHandler(KlaviyoHandler):
 
 
 def summarize(troubles: Mapping[str, int]) -> tuple[str, str] | None:
-    """Return how many troubles there are, and how many of each tab; None where there is none."""
+    """Return how many troubles there are, and how many of each tab; None if there are none."""
     counts = [count_in_words(title, count) for title, count in troubles.items() if count]
     return (f"{sum(troubles.values()):,}", ", ".join(counts)) if counts else None
 

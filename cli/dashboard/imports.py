@@ -36,7 +36,7 @@ from worker.redis.patience import asking_redis_once
 #: The most jobs that the page of an import shows, and the most stretches of rows of each reason.
 MAX_JOBS, MAX_SPANS = 50, 100
 
-#: A home directory, whose name is somebody's.
+#: A home directory, which is named after a person.
 _HOME = re.compile(r"^(?:/home/|/Users/|[A-Z]:\\Users\\)[^/\\]+")
 
 #: How rows are counted, and what to do about those that did not land.
@@ -70,7 +70,7 @@ class ImportRow:
 
     @property
     def ready_at(self) -> float | None:
-        """When it will have ended if it goes on at its rate so far; None if it has, or nobody can tell."""
+        """When it will end at its rate so far; None if it has ended, or if that is unknown."""
         if self.run.state != "running" or not self.rate or not self.read_share:
             return None
         return self.now + (self.run.rows / self.read_share - self.done) / self.rate

@@ -154,10 +154,10 @@ def advise(job: Job) -> str:
     if job.run:
         return "Its rows are in the reject file of its import: the page of that import says what to do with them."
     if job.status == "unknown":
-        return "Look in Klaviyo whether it was carried out; if not, call it anew."
+        return "Look in Klaviyo whether it was carried out; if not, call it again."
     if (job.failure or {}).get("type") in REFUSED_AS_WRONG:
-        return "Klaviyo would refuse the same job again: call it anew with other values."
-    return "Call it anew once the reason is gone."
+        return "Klaviyo would refuse the same job again: call it again with other values."
+    return "Call it again once the cause is gone."
 
 
 def _words(job: Job) -> str:

@@ -34,7 +34,7 @@ from worker.redis.homes import ask_each, here
 from worker.redis.patience import asking_redis_once
 from worker.tiers import MINUTE_MS
 
-#: The most accounts of which it is said above the table how many tasks wait.
+#: The most accounts whose waiting tasks are counted above the table.
 MAX_ACCOUNTS = 6
 
 #: The most pauses that are named above the table; the most buckets named there because other programs take so large a
@@ -52,7 +52,7 @@ PERIODS = {"s": "second", "m": "minute", "d": "day"}
 class Limit:
     """A bucket. ``until`` and ``empty_at`` are Unix times: until when it is blocked, and when nothing waits any more.
 
-    Both are None where that is not so, or nobody can tell: a pause has no end of its own. ``lines``: those that draw on
+    Both are None where that is not so, or is unknown: a pause has no end of its own. ``lines``: those that draw on
     it, from which all this follows. ``share``: how much of its fullest window is used. ``words``: what a search
     looks in. ``redis``: the name of the one that has it. ``full``: the window that keeps what waits, minute or day;
     empty where none does. ``next_at``: by when it lets the next one go (Unix time), where that is known.
@@ -77,7 +77,7 @@ class Limit:
 
 
 class Overview:
-    """The rows of all buckets. Those of an account are made anew only where one of its lines has changed."""
+    """The rows of all buckets. Those of an account are made again only if one of its lines has changed."""
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[Sequence[Look], Sequence[Limit]]] = {}
@@ -128,7 +128,7 @@ def read() -> Reading[Limit]:
 
 @asking_redis_once()
 def refresh(shown: Sequence[Limit]) -> list[Limit]:
-    """Read some buckets anew, with the lines that share them.
+    """Read some buckets again, with the lines that share them.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
@@ -224,7 +224,7 @@ def _stands_still(each: Limit) -> bool:
 
 
 def _until(waited: Sequence[Limit]) -> str:
-    """Until when these wait; of those that stand still, nobody can tell."""
+    """Until when these wait; that is unknown of those that stand still."""
     ends = [each.empty_at for each in waited if each.empty_at is not None]
     still = sum(each.row.now + each.row.bulk for each in waited if _stands_still(each))
     goes = f"empty at {clock_or_date(max(ends))}" if ends else ""

@@ -13,7 +13,7 @@ from worker.governor.reading import read_spec
 #: How many lines' windows are counted in one reading.
 LOOKED_AT_ONCE = 500
 
-#: Seconds for which a line that one visitor was shown serves all others; each page asks anew no sooner.
+#: Seconds for which a line that one visitor was shown serves all others; no page asks again sooner.
 SHARED_S = 1.5
 
 
@@ -28,7 +28,7 @@ class Looked:
 class Looks:
     """What is known of every line: who waits is read each time, the windows of so many lines at a time, in turn.
 
-    So it is soon there, and costs Redis little however many lines there are; what a visitor sees is read anew.
+    So a tab is soon there, and costs Redis little however many lines there are; what a visitor sees is read again.
     """
 
     def __init__(self, most: int = LOOKED_AT_ONCE, clock: Callable[[], float] = time.monotonic) -> None:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 #: itself works for a third of the reading, and so for less than a hundredth of all the time.
 INTERVAL_S, PAUSE_FACTOR = 2.0, 50
 
-#: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which
+#: Seconds after which a tab that has no visitor is read again, so that its troubles are counted; seconds after which
 #: a visitor waits for a new count, and for how long.
 COUNT_INTERVAL_S, COUNT_KEPT_S, COUNT_PATIENCE_S = 10.0, 30.0, 0.5
 
@@ -40,7 +40,7 @@ PATIENCE_S, FIRST_PATIENCE_S = 0.05, 5.0
 class Snapshot:
     """A reading, when it was made (Unix time; None before the first one), and why a later one failed, or "".
 
-    ``troubles``: how much of it somebody has to look at.
+    ``troubles``: how much of it needs attention.
     """
 
     reading: Reading[Any]
@@ -85,7 +85,7 @@ class Snapshots:
     def known_troubles(self, tabs: Iterable[Tab[Any]]) -> dict[str, int]:
         """Return for each tab that counts them how many troubles its latest reading has, by the tab's title.
 
-        Those that were read too long ago are read meanwhile: the next one who asks is told.
+        Those that were read too long ago are read meanwhile, for the next visitor.
         """
         counting = [tab for tab in tabs if tab.troubles]
         for tab in counting:
@@ -96,7 +96,7 @@ class Snapshots:
         return {title: snapshot.troubles for title, snapshot in known.items() if snapshot.made}
 
     async def troubles(self, tabs: Sequence[Tab[Any]]) -> dict[str, int]:
-        """Return the same, after a new reading where nobody has looked for long, if that is quick."""
+        """Return the same, after a new reading of what has had no visitor for long, if that is quick."""
         long_ago = self._clock() - COUNT_KEPT_S
         stale = [tab.name for tab in tabs if tab.troubles and self._counted.get(tab.name, -math.inf) <= long_ago]
         self.known_troubles(tabs)
@@ -105,7 +105,7 @@ class Snapshots:
         return self.known_troubles(tabs)
 
     def forget(self, tab: Tab[Any]) -> None:
-        """Read a tab anew when somebody next looks: something was changed."""
+        """Have a tab read again for its next visitor: something was changed."""
         self._due.pop(tab.name, None)
 
     async def _read(self, tab: Tab[Any]) -> None:

@@ -42,7 +42,7 @@ URGENCY = {"failed": 0, "running": 1}
 
 @dataclass(frozen=True, slots=True)
 class SyncRow:
-    """A stream's latest run, as it stood at ``now``, when beat reads it next, and when it should have of late."""
+    """A stream's latest run as it stood at ``now``, when beat reads it next, and which due time it has missed."""
 
     account: str
     stream: str

@@ -87,9 +87,9 @@ class Reading(Generic[R]):
 class Tab(Generic[R]):
     """One tab. ``words`` are what a search looks in, ``empty`` is the sentence that stands for no rows at all.
 
-    ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads anew the few rows that
-    somebody is about to see. ``everywhere``: it is read at one Redis after the other, where there are several, and
-    then the rows of all are sorted by ``order``. ``troubles``: how much of a row somebody has to look at, which the
+    ``read`` asks Redis or the store, and may take its time. ``refresh``, if there is one, reads again the few rows that
+    are about to be shown. ``everywhere``: it is read at one Redis after the other, where there are several, and
+    then the rows of all are sorted by ``order``. ``troubles``: how much of a row needs attention, which the
     tab's title counts, and ``counted`` says what those are. ``legend``: what titles of columns mean.
     """
 

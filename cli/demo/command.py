@@ -22,7 +22,7 @@ from cli.embedded import find_server, server
 from cli.forked import forking
 from cli.processes import LOOPBACK, Processes, free_port
 from cli.sandbox import ACCOUNT, command
-from cli.terminal import FAILED, WRONG, say, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, say, stop
 from cli.up import interruptible, start_beat, start_flower, start_worker
 from schedules.store.migrate import upgrade
 from worker.app import app, configuration
@@ -45,7 +45,7 @@ def demo(
 ) -> None:
     """Start everything, import customers, send their purchases, read them back, and prove that every limit was kept."""
     if orders and not data:
-        raise stop("--orders needs --data, the file of the customers whose orders these are.", WRONG)
+        raise stop("--orders needs --data, the file of the customers whose orders these are.", EXIT_USAGE)
     with interruptible(), _folder() as folder, forking() as forks:
         loaded = _loaded(data, orders, folder)
         port, flower = free_port(), free_port()
@@ -69,7 +69,7 @@ def demo(
                 with contextlib.suppress(KeyboardInterrupt):
                     processes.watch()
         if not proof.holds:
-            raise typer.Exit(FAILED)
+            raise typer.Exit(EXIT_FAILED)
 
 
 def _loaded(data: Path | None, orders: Path | None, folder: Path) -> Data:

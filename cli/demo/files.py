@@ -1,4 +1,4 @@
-"""Reading the rows of a file that somebody gives to the demo, whatever its columns are called."""
+"""Reading the rows of a file that the demo is given, whatever its columns are called."""
 
 from __future__ import annotations
 

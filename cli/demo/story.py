@@ -64,7 +64,7 @@ class Story:
             self.data.remarks.append(f"The sandbox rejected {report.rejected:,} customers: {why}.")
 
     def _leave_out(self, rejects: Path) -> None:
-        """Go on without the customers that were rejected: lost is only what nobody gave a reason for."""
+        """Go on without the customers that were rejected: only what has no reason counts as lost."""
         lines = map(json.loads, rejects.read_text("utf-8").splitlines())
         rows = [each["row"] for each in lines if each["stage"] in (JOB, REFUSED)]
         self.data.leave_out({self.data.customers[row - 1].profile["email"] for row in rows})
@@ -83,7 +83,7 @@ class Story:
             Work(get_accounts, ({} for _ in range(_minute(get_accounts)))),
             Work(get_tags, ({} for _ in range(_minute(get_tags)))),
             Work(get_profiles, self._profile_requests()),
-            # The story tells of each request by itself: these share none.
+            # The story shows each request by itself: these calls share none.
             Work(
                 bulk_create_events.on(together=False),
                 ({"events": batch} for batch in batches(rest, _minute(bulk_create_events))),

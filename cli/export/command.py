@@ -14,7 +14,7 @@ from cli.choosing_accounts import choose_accounts
 from cli.export.formats import FORMATS, Format, Write
 from cli.export.new_file import new_file
 from cli.store import require_store
-from cli.terminal import WRONG, say, stop, working
+from cli.terminal import EXIT_USAGE, say, stop, working
 from schedules.store.connection import reading
 from schedules.store.views import VIEWS, View, read_view
 
@@ -43,7 +43,7 @@ def _view(name: str) -> View:
         return found
     near = difflib.get_close_matches(name, VIEWS, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"The views are {', '.join(VIEWS)}."
-    raise stop(f"There is no view {name!r}. {hint}", WRONG)
+    raise stop(f"There is no view {name!r}. {hint}", EXIT_USAGE)
 
 
 def _format(target: str) -> Format:
@@ -51,7 +51,7 @@ def _format(target: str) -> Format:
         return FORMATS[".csv"]
     if found := FORMATS.get(Path(target).suffix.lower()):
         return found
-    raise stop(f"{target}: name a file that ends in {', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}.", WRONG)
+    raise stop(f"{target}: name a file that ends in {', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]}.", EXIT_USAGE)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import IO, Any
 import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date
 
-from cli.terminal import WRONG, stop
+from cli.terminal import EXIT_USAGE, stop
 from schedules.store.types import Moment, dump_json
 
 Columns = Sequence[Column[Any]]
@@ -60,7 +60,7 @@ def write_parquet(file: IO[bytes], columns: Columns) -> Iterator[Write]:
         from pyarrow.parquet import ParquetWriter
     except ImportError:
         install = "pip install 'klaviyo-worker[parquet]'"
-        raise stop(f"Parquet needs pyarrow: {install}. CSV and JSON Lines (.jsonl) do not.", WRONG) from None
+        raise stop(f"Parquet needs pyarrow: {install}. CSV and JSON Lines (.jsonl) do not.", EXIT_USAGE) from None
     types = {Moment: pa.timestamp("us", "UTC"), Boolean: pa.bool_(), BigInteger: pa.int64(), Date: pa.date32()}
     schema = pa.schema([(column.name, types.get(type(column.type), pa.string())) for column in columns])
     held: list[Any] = []

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cli.terminal import FAILED, WRONG, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, stop
 
 
 @contextmanager
@@ -32,9 +32,9 @@ def new_file(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
             finally:
                 part.unlink(missing_ok=True)
     except FileExistsError:
-        raise stop(f"{path} exists already: give another name, or --force to replace it.", WRONG) from None
+        raise stop(f"{path} exists already: give another name, or --force to replace it.", EXIT_USAGE) from None
     except OSError as error:
-        raise stop(f"{path} cannot be written: {error.strerror}.", FAILED) from None
+        raise stop(f"{path} cannot be written: {error.strerror}.", EXIT_FAILED) from None
     finally:
         if claimed:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Flower, changed so that it finds Redis as the workers do, hears them however long Redis was away, and ends when told.
+"""Flower, changed so that it finds Redis as the workers do, hears them however long Redis was away, and obeys signals.
 
 Flower's own client for its broker page forgets the database of a unix socket, and what an address says about TLS, the
 protocol and timeouts, and it knows no Sentinels. The longer Redis is away, the more rarely Flower tries to listen for
@@ -71,12 +71,12 @@ class Events(flower.events.Events):  # type: ignore[misc]
             threading.Thread(target=listen, name=f"events of {elsewhere()}", daemon=True).start()
 
     def run(self) -> None:
-        """Listen, and connect anew whenever a connection fails or falls silent."""
+        """Listen, and reconnect whenever a connection fails or falls silent."""
         while True:
             try:
                 self.listen()
             except TimeoutError:
-                logger.debug("No worker was heard for %.0f s: connecting anew.", SILENCE_S)
+                logger.debug("No worker was heard for %.0f s: reconnecting.", SILENCE_S)
             except Exception as error:
                 logger.warning("Events cannot be heard (%s); trying again.", error)
                 time.sleep(RETRY_PAUSE_S)

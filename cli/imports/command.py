@@ -24,7 +24,7 @@ from cli.imports.plan import (
 from cli.imports.plan_file import read
 from cli.imports.run import carry_out
 from cli.imports.view import estimate_table, rejects_table
-from cli.terminal import FAILED, print_json, say, stdout
+from cli.terminal import EXIT_FAILED, print_json, say, stdout
 from tasks.imports import Import, estimate
 from tasks.imports.amounts import Decimal
 from tasks.imports.dates import Order
@@ -170,7 +170,7 @@ def _checked(wanted: Import, shown: Preview | None, as_json: bool) -> int:
         if as_json:
             print_json(asdict(shown))
         say(f"Nothing was sent, and only the first {shown.sampled:,} rows were read.", "bold")
-        return FAILED if shown.reasons else 0
+        return EXIT_FAILED if shown.reasons else 0
     found = estimate(wanted)
     if as_json:
         reasons = [{"reason": reason, "rows": count, "first": first} for reason, count, first in found.reasons]
@@ -183,4 +183,4 @@ def _checked(wanted: Import, shown: Preview | None, as_json: bool) -> int:
             stdout().print()
             stdout().print(rejects_table(found))
         say("Nothing was sent.", "bold")
-    return FAILED if found.checked else 0
+    return EXIT_FAILED if found.checked else 0

@@ -12,7 +12,7 @@ from rich.text import Text
 from cli import jobs_view
 from cli.imports.view import not_landed, withdrawn
 from cli.tables import Listing, facts, listing
-from cli.terminal import WRONG, print_json, say, stdout, stop
+from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
@@ -31,7 +31,7 @@ def imports(
 ) -> None:
     """Show the imports, newest first; or one, with the reasons why rows did not land."""
     if cancel and run is None:
-        raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", WRONG)
+        raise stop("Say which run to cancel: klaviyo imports RUN --cancel.", EXIT_USAGE)
     if run is not None:
         where, known = _known(run)
         with at_redis(where):
@@ -71,13 +71,14 @@ def _known(id: str) -> tuple[str, Run]:
     if found := first(lambda: (here(), run) if (run := get_runs().run(id)) else None):
         return found
     raise stop(
-        f"There is no run {id!r}: its id is wrong, or it ended over two weeks ago. `klaviyo imports` lists them.", WRONG
+        f"There is no run {id!r}: its id is wrong, or it ended over two weeks ago. `klaviyo imports` lists them.",
+        EXIT_USAGE,
     )
 
 
 def _cancel(run: Run) -> None:
     if run.ended:
-        raise stop(f"Run {run.id} has ended already: it is {run.state}.", WRONG)
+        raise stop(f"Run {run.id} has ended already: it is {run.state}.", EXIT_USAGE)
     from tasks.imports import cancel_import
 
     taken = cancel_import(run.id)

@@ -1,4 +1,4 @@
-"""The plan of an import that was not given in full: shown, saved, and carried out once somebody says yes."""
+"""The plan of an import that was not given in full: shown, saved, and carried out once it is confirmed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cli.imports.files import list_files
 from cli.imports.options import WORDS, Own, checked_kind
 from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
-from cli.terminal import WRONG, say, stdout, stop
+from cli.terminal import EXIT_USAGE, say, stdout, stop
 from tasks.imports import Import
 from tasks.imports.amounts import Decimal
 from tasks.imports.consents import consent_columns, kind_of
@@ -169,7 +169,7 @@ def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as
 
 
 def _somebody() -> bool:
-    """Return True if somebody sits at a terminal."""
+    """Return True if there is a terminal to ask at."""
     return sys.stdin.isatty()
 
 
@@ -179,6 +179,6 @@ def confirm(yes: bool) -> None:
         return
     if not _somebody():
         raise stop(
-            "There is nobody to ask: give --yes to import it like this, or --dry-run to see the plan only.", WRONG
+            "There is nobody to ask: give --yes to import it like this, or --dry-run to see the plan only.", EXIT_USAGE
         )
     typer.confirm("Import it like this?", abort=True, err=True)

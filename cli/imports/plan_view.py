@@ -1,4 +1,4 @@
-"""How the plan of an import looks, for somebody to say yes to."""
+"""How the plan of an import is shown before it is confirmed."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ import typer
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.imports.run import INTERRUPTED, carry_out
+from cli.imports.run import EXIT_INTERRUPTED, carry_out
 from cli.tables import Listing, listing
-from cli.terminal import FAILED, WRONG, say, stdout, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, say, stdout, stop
 from cli.times import clock, day_and_time, moment
 from tasks.imports.kinds import KINDS
 from tasks.imports.run import repeat_import
@@ -38,7 +38,7 @@ def reimport(
     now = get_runs().now()
     first, last = moment(since, now), moment(until, now) if until else now
     if first > last:
-        raise stop(f"The span ends before it begins: {clock(first)} to {clock(last)}.", WRONG)
+        raise stop(f"The span ends before it begins: {clock(first)} to {clock(last)}.", EXIT_USAGE)
     say(f"Imports under way between {clock(first)} and {clock(last)}:", "bold")
     found = running_since(gathered(lambda: get_runs().recent(until=last)), first)
     hindered = {run.id: why for run in found if (why := why_not_repeatable(run))}
@@ -55,9 +55,9 @@ def reimport(
         code = _import(chosen)
     else:
         say("There is nothing to import again.")
-    if missed and code != INTERRUPTED:
+    if missed and code != EXIT_INTERRUPTED:
         say(f"{_imports(missed)} not repeated, and may be missing at Klaviyo; the table above says why.", "red")
-    raise typer.Exit(code or (FAILED if missed else 0))
+    raise typer.Exit(code or (EXIT_FAILED if missed else 0))
 
 
 def running_since(started: Iterable[Run], since: float) -> list[Run]:
@@ -112,7 +112,7 @@ def _confirm(count: int, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise stop("There is nobody to ask: give --yes to import them.", WRONG)
+        raise stop("There is nobody to ask: give --yes to import them.", EXIT_USAGE)
     what = "this file" if count == 1 else f"these {count} files"
     typer.confirm(f"Import {what} again?", abort=True, err=True)
 
@@ -128,8 +128,8 @@ def _import(chosen: list[Run]) -> int:
             code = carry_out(repeat_import(run))
         except KlaviyoError as error:
             say(str(error), "red")
-            code = FAILED
-        if code == INTERRUPTED:
+            code = EXIT_FAILED
+        if code == EXIT_INTERRUPTED:
             return code
         worst = max(worst, code)
     return worst

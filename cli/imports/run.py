@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cli.imports.view import Progress, report_table, tell_failed
-from cli.terminal import FAILED, WRONG, print_json, say, stdout
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout
 from cli.up import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
@@ -16,7 +16,7 @@ from worker.redis.connection import AWAY, unreachable
 from worker.redis.homes import at_home
 
 #: Exit code of what Ctrl-C has ended, as a shell knows it.
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 
 
 def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = None, as_json: bool = False) -> int:
@@ -36,13 +36,13 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     except Stopped:
         which = f" {progress.run.id}" if progress.run else ""
         say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` shows what became of its rows.", "red")
-        return FAILED
+        return EXIT_FAILED
     except AWAY as error:
         if progress.run is None or not progress.run.parts:
             raise
         say(unreachable(error), "red")
         _say_how_to_resume(progress.run)
-        return FAILED
+        return EXIT_FAILED
     except KlaviyoError as error:
         if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
             raise
@@ -55,7 +55,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         tell_failed(report)
     if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
         say(f"{rejects} was there before and was left as it was.", "yellow")
-    return FAILED if report.failed or report.withdrawn else 0
+    return EXIT_FAILED if report.failed or report.withdrawn else 0
 
 
 def _end_interrupted(run: Run | None) -> int:
@@ -63,7 +63,7 @@ def _end_interrupted(run: Run | None) -> int:
         say("Interrupted before anything was sent.")
     else:
         _say_how_to_resume(run)
-    return INTERRUPTED
+    return EXIT_INTERRUPTED
 
 
 def _say_how_to_resume(run: Run) -> None:
@@ -78,7 +78,7 @@ def _say_what_had_landed(run: Run, error: KlaviyoError) -> int:
     say(str(error), "red")
     landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"
     say(f"{landed} landed by then. Once that is fixed, resume it: the same klaviyo import with --run {run.id}")
-    return FAILED if run.landed or run.unknown else WRONG
+    return EXIT_FAILED if run.landed or run.unknown else EXIT_USAGE
 
 
 def _named(run: Run | None) -> str:

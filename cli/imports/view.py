@@ -122,7 +122,7 @@ def report_table(report: Report) -> Table:
 
 
 def left_out(columns: Sequence[tuple[str, str]]) -> str:
-    """The columns that were not sent though nobody said so, grouped by why."""
+    """The columns that were left out without being asked for, grouped by why."""
     by_reason: dict[str, list[str]] = {}
     for column, why in columns:
         by_reason.setdefault(why, []).append(column)
@@ -141,7 +141,7 @@ def withdrawn(count: int, run: str, kind: str) -> Text | None:
     if not count:
         return None
     # What compares with a catalog is not taken up again.
-    how = "the same import, begun anew," if kind.startswith("upsert_") else f"the same import with --run {run}"
+    how = "the same import, started again," if kind.startswith("upsert_") else f"the same import with --run {run}"
     return Text(f"{count:,}: {how} sends them", "yellow")
 
 

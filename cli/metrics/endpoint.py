@@ -28,7 +28,7 @@ from worker.settings import get_settings
 
 logger = logging.getLogger(__name__)
 
-#: Reads one part; the number is the most rows that it tells of one by one.
+#: Reads one part; the number is the most rows that it shows one by one.
 Read = Callable[[int], Iterable[GaugeMetricFamily]]
 
 PARTS: Sequence[tuple[str, Read]] = (
@@ -51,7 +51,7 @@ PATIENCE_S = 5.0
 
 
 class Deployment(Collector):
-    """Everything that can be read now. A part that cannot be is told as down, and the others are there.
+    """Everything that can be read now. A part that cannot be is reported as down; the others are there.
 
     Where there are several Redis, each part is read at each, and its samples say at which; those of the store are not.
     """
@@ -130,7 +130,7 @@ class Latest:
         self._due = 0.0
 
     async def text(self, patience_s: float = PATIENCE_S) -> bytes:
-        """Return the metrics, read anew if that is due and quick; those who ask meanwhile share the reading."""
+        """Return the metrics, read again if that is due and quick; those who ask meanwhile share the reading."""
         if self._reading is None or (self._reading.done() and self._clock() >= self._due):
             self._reading = asyncio.create_task(self._read())
         await asyncio.wait([self._reading], timeout=None if self._text is None else patience_s)

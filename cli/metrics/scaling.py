@@ -1,6 +1,6 @@
 """How many workers the budgets can feed. Pure.
 
-How much waits does not tell: a hundred thousand tasks behind a limit of 15 a minute keep one thread busy now and then.
+How much waits says little: a hundred thousand tasks behind a limit of 15 a minute keep one thread busy now and then.
 What counts is how many of them Klaviyo's windows let go in the next minute.
 """
 
@@ -40,7 +40,7 @@ def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, s
 
 
 def minute_budget(bucket: BucketLook) -> float:
-    """Return how many requests may go in the next minute. A minute's window begins anew within it, a day's does not."""
+    """Return how many requests may go in the next minute. A minute's window starts again in it, a day's does not."""
     budgets = [
         max(0, limit - used)
         if length > MINUTE_MS

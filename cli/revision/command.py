@@ -14,7 +14,7 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.revision.body_table import table, text
 from cli.revision.compare import Difference, compare
 from cli.tables import Listing, listing
-from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
 from worker.action import ACTIONS
 from worker.api.jsonapi import REVISION
 
@@ -56,18 +56,18 @@ def revision(
         return
     actions = len({each.action for each in differences})
     say(f"{len(differences)} differences in {actions} operations: {REVISION} is declared, the file is {theirs}.")
-    raise typer.Exit(FAILED)
+    raise typer.Exit(EXIT_FAILED)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         api = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise stop(f"{path} cannot be read: {error.strerror}.", WRONG) from None
+        raise stop(f"{path} cannot be read: {error.strerror}.", EXIT_USAGE) from None
     except ValueError:
-        raise stop(f"{path} is not JSON.", WRONG) from None
+        raise stop(f"{path} is not JSON.", EXIT_USAGE) from None
     if not isinstance(api, dict) or not isinstance(api.get("paths"), dict):
-        raise stop(f"{path} is not an OpenAPI file: it has no paths.", WRONG)
+        raise stop(f"{path} is not an OpenAPI file: it has no paths.", EXIT_USAGE)
     return api
 
 
@@ -76,12 +76,12 @@ def _write(path: Path, api: dict[str, Any]) -> None:
         written = table(api)
     except (KeyError, TypeError, AttributeError):
         raise stop(
-            "This is not one of Klaviyo's OpenAPI files: the shapes of its bodies cannot be read.", WRONG
+            "This is not one of Klaviyo's OpenAPI files: the shapes of its bodies cannot be read.", EXIT_USAGE
         ) from None
     try:
         path.write_text(text(written), "utf-8")
     except OSError as error:
-        raise stop(f"{path} cannot be written: {error.strerror}.", WRONG) from None
+        raise stop(f"{path} cannot be written: {error.strerror}.", EXIT_USAGE) from None
     say(f"Wrote the shapes of {len(written['bodies'])} request bodies to {path}.", "green")
 
 

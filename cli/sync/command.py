@@ -12,12 +12,12 @@ import typer
 
 import schedules  # noqa: F401  registers the task
 from cli.choosing_accounts import choose_accounts
-from cli.imports.run import INTERRUPTED
+from cli.imports.run import EXIT_INTERRUPTED
 from cli.imports.view import NO_WORKER
 from cli.store import require_store
 from cli.sync.follow import Progress, follow
 from cli.sync.view import parts_table, plan_table, requests, status_table
-from cli.terminal import FAILED, WRONG, print_json, say, stdout, stop, working
+from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop, working
 from cli.times import moment
 from cli.up import interruptible
 from schedules.entries import SyncMode
@@ -58,7 +58,7 @@ def sync(
     """
     chosen = choose_accounts(account)
     if full and since:
-        raise stop("--full reads everything and --since only a part: give one of them.", WRONG)
+        raise stop("--full reads everything and --since only a part: give one of them.", EXIT_USAGE)
     begin = _since(since)
     with require_store():
         if only_plan:
@@ -66,7 +66,7 @@ def sync(
         elif streams:
             raise typer.Exit(_run(chosen, _streams(streams), full, begin, no_wait, as_json))
         elif full or since or no_wait:
-            raise stop("Name the streams to read, or `all`: klaviyo sync profiles events --full.", WRONG)
+            raise stop("Name the streams to read, or `all`: klaviyo sync profiles events --full.", EXIT_USAGE)
         else:
             _show(chosen, as_json)
 
@@ -80,7 +80,7 @@ def _since(text: str | None) -> datetime | None:
         return None
     now = time.time()
     if (begin := moment(text, now)) > now:
-        raise stop(f"--since {text} is in the future: there is nothing to read.", WRONG)
+        raise stop(f"--since {text} is in the future: there is nothing to read.", EXIT_USAGE)
     return datetime.fromtimestamp(begin, UTC)
 
 
@@ -141,7 +141,7 @@ def _run(
             parts = follow(asked, streams, progress)
     except KeyboardInterrupt:
         say("No longer watching; the sync continues. `klaviyo sync` shows its progress.")
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     if as_json:
         print_json([asdict(each) for each in parts])
     else:
@@ -149,4 +149,4 @@ def _run(
     failed = [each for each in parts if each.state == "failed"]
     for each in failed:
         say(f"{each.stream} of {each.account} failed: {each.error}", "red")
-    return FAILED if failed else 0
+    return EXIT_FAILED if failed else 0

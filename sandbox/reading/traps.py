@@ -1,4 +1,4 @@
-"""Known pitfalls of reading from Klaviyo, each of which has broken somebody's sync, to be switched on."""
+"""Known pitfalls of reading from Klaviyo, each of which has broken a real sync, to be switched on."""
 
 from dataclasses import dataclass
 from typing import Any

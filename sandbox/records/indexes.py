@@ -1,4 +1,4 @@
-"""Sorted rows of a store's records, updated where something changed instead of being sorted anew."""
+"""Sorted rows of a store's records, updated where something changed instead of being sorted again."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Hashable, Iterable

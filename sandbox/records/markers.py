@@ -1,4 +1,4 @@
-"""Values for tests that are well-formed yet bad, which nobody can know before Klaviyo says so.
+"""Values for tests that are well-formed yet bad, which only Klaviyo's answer reveals.
 
 One marked "refused" is refused by validation, with a 400. One marked "reject" passes validation and fails in its job.
 """

@@ -49,6 +49,6 @@ def start(
 
 
 def _row(cause: dict[str, Any], pointer: str, key: str) -> dict[str, Any]:
-    """An error as a real job was seen to have it, with nulls that Klaviyo's own OpenAPI file does not allow."""
+    """An error as a real job has had it, with nulls that Klaviyo's own OpenAPI file does not allow."""
     shown = {"id": None, "code": None, "title": None, "detail": cause["detail"]}
     return shown | {"source": {"pointer": pointer}, "meta": {"external_id": key}}

@@ -1,1 +1,1 @@
-"""Records that exist from the start, are sown in any number, or change while somebody reads."""
+"""Records that exist from the start, are sown in any number, or change while they are read."""

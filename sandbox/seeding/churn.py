@@ -1,4 +1,4 @@
-"""Churn: records that change, arrive late or disappear at a steady rate while somebody reads them."""
+"""Churn: records that change, arrive late or disappear at a steady rate while they are read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Churn:
 
     type: str
     per_second: float = 0.0
-    """Records that change; events, which never do, arrive anew with a time in the past."""
+    """Records that change; events never do, but new ones arrive with a time in the past."""
     deletes_per_second: float = 0.0
     seed: int = 0
     done: int = 0

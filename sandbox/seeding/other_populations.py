@@ -117,7 +117,7 @@ def sow_forms(plot: Plot, count: int) -> None:
 
 
 def sow_images(plot: Plot, count: int) -> None:
-    """Images that nobody can fetch."""
+    """Images whose URLs lead nowhere."""
     for number in _numbers(plot, "image", count):
         attributes = {
             "name": f"image_{number}",

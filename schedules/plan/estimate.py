@@ -58,7 +58,7 @@ def estimate_sync(
     probes: Probes | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Estimate]:
-    """Estimate what a sync of these streams would take if it started now; ``progress`` is told each stream's name.
+    """Estimate what a sync of these streams would take if it started now; ``progress`` is called with each stream.
 
     Raises:
         SettingsError: the store has not been created.

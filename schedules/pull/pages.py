@@ -320,7 +320,7 @@ def renew_reminder(account: str, request: str, stream: str) -> None:
 
 
 def resume_soon(account: str, request: str, stream: str) -> None:
-    """Have Redis told that a run is over: whoever should have may have died, or a promoted replica has missed it."""
+    """Record in Redis again that a run is over: the process that should have may have died, or a failover lost it."""
     reminders.remind(_reminder(account, request, stream), 0.0)
 
 

@@ -51,7 +51,7 @@ def part_outcome(part: str) -> PartOutcome | None:
         own = PartOutcome(frozenset(lost), job.rejected, job.unknown, reasons)
         return first + second + own if first and second else None
     if job.status == "withdrawn" or job.unknown:
-        # None has landed, or nobody knows which ones have.
+        # None has landed, or it is unknown which ones have.
         lost |= set(parse_rows(job.rows))
     error = outcome_error(job_failure(job)) if job.failure else None
     fatal = error if isinstance(error, FATAL) else None

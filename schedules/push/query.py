@@ -49,7 +49,7 @@ _READ_ONLY = {
 
 
 class Query(Iterable[Mapping[str, Any]]):
-    """The rows of a query, which is run anew each time they are iterated; only a few are held at a time.
+    """The rows of a query, which is run again each time they are iterated; only a few are held at a time.
 
     Raises:
         InputError: the statement does more than read, or the URL is not one of a database.

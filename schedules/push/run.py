@@ -38,10 +38,10 @@ from worker.process.left_behind import LeftBehind
 from worker.redis.homes import at_home
 from worker.settings import get_settings
 
-#: Seconds between two polls of the parts in flight, and how many of them one poll looks at.
+#: Seconds between two polls of the parts in flight, and how many of them one poll checks.
 POLL_INTERVAL_S, PARTS_PER_POLL = 0.25, 100
 
-#: For every ten pushed records one may be missing from the source; if it lacks more, it is taken for broken.
+#: One in ten pushed records may be missing from the source; if more are, the source is taken to be broken.
 RECORDS_PER_MISSING = 10
 
 Progress = Callable[[PushReport], Any]
@@ -158,7 +158,7 @@ class _Running:
         return self._end_run("done")
 
     def fail(self, error: Exception) -> None:
-        """End the run as failed. The next run sees to the parts that are still in flight."""
+        """End the run as failed. The next run records the parts that are still in flight."""
         self._failed = True
         withdraw_parts(self._import)
         reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__

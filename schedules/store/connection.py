@@ -78,7 +78,7 @@ def transaction() -> Iterator[Connection]:
 
 
 def checkpoint_wal() -> None:
-    """Write SQLite's log back into its file and empty it; do nothing while somebody else reads or writes."""
+    """Write SQLite's log back into its file and empty it; do nothing while another connection reads or writes."""
     if get_engine().dialect.name != "sqlite":
         return
     with get_engine().connect() as connection, closing(connection.connection.cursor()) as cursor:

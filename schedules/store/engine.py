@@ -85,7 +85,7 @@ def _set_up(connection: Any, _: object) -> None:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Let readers wait for nobody. Two processes that create the file at once refuse each other this, so try again."""
+    """Let readers never wait. Two processes that create the file at once refuse each other this, so try again."""
     until = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

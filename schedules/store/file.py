@@ -1,4 +1,4 @@
-"""Whether a store is a file, told without SQLAlchemy: most processes need to know no more of it."""
+"""Whether a store is a file, found out without SQLAlchemy: most processes need to know no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outages of the store, such as a full disk: whether to write now, and who is told.
+"""Outages of the store, such as a full disk: whether to write now, and who learns of it.
 
 Nothing fails during one: the steps of a sync wait, are retried every few seconds, and continue when the store can be
 written again. So the log repeats it while it lasts, and Redis keeps it for the commands.

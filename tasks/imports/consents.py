@@ -1,4 +1,4 @@
-"""Imports of consent: the rows of an export whose columns say that somebody wants marketing, or does not."""
+"""Imports of consent: the rows of an export whose columns say who wants marketing and who does not."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _LATIN = ("cp1252", "cp1250", "cp1254", "mac_roman")
 _OTHER_ALPHABETS = (
     "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp",
 )  # fmt: skip
-#: Bytes that are enough to tell these apart.
+#: Bytes that suffice to distinguish these.
 DETECTION_BYTES = 1 << 15
 
 #: Non-ASCII bytes with the letters around them, and several of them in a row.

@@ -23,7 +23,7 @@ class Estimate:
 
     rejects: the first of the rows that would be rejected before anything is sent. reasons: why, with the number of rows
     and the first of them. left_out: columns that are not sent although no mapping says so, and why. seconds: until the
-    last request is sent if nobody else uses the limit; how long Klaviyo works on the jobs is not known beforehand.
+    last request is sent if nobody else uses the limit; how long Klaviyo will work on the jobs is unknown.
     """
 
     kind: str

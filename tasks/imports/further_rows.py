@@ -1,4 +1,4 @@
-"""Exports of people with a row for each of their addresses: the rows below the first lack what identifies somebody."""
+"""Exports of people with a row for each of their addresses: the rows below the first lack what identifies them."""
 
 from __future__ import annotations
 

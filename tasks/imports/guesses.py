@@ -91,7 +91,7 @@ def _kind(plain: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> str:
 
 
 def _repeats(people: Mapping[str, str], values: Mapping[str, Sequence[str]]) -> bool:
-    """Return True if somebody appears more than once: the rows are then about what people did."""
+    """Return True if a person appears more than once: the rows are then about what people did."""
     named = [values[name] for name, target in people.items() if target in ("email", "external_id", "phone_number")]
     return any(len(set(each)) < len(each) for each in named)
 

@@ -64,7 +64,7 @@ def list_ordered_products(source: Source, matched: Matched, decimals: Decimal | 
 
 
 def batches_of(rows: Iterator[Order]) -> Iterator[Batch]:
-    """Yield rows in batches, numbered anew."""
+    """Yield rows in batches, with row numbers of their own."""
     first = 1
     while block := list(islice(rows, BATCH_ROWS)):
         yield Batch(first, block)

@@ -1,4 +1,4 @@
-"""What an import would do with a file, by its first rows: shown to somebody before anything is sent."""
+"""What an import would do with a file, judged by its first rows: shown before anything is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Propose what to do with a file that nobody has described: by the table of exports, or else by a guess."""
+"""Propose what to do with a file of which nothing was said: by the table of exports, or else by a guess."""
 
 from __future__ import annotations
 

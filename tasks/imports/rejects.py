@@ -42,7 +42,7 @@ def open_reject_file(path: Path, source: Source) -> Iterator[Callable[[Rejected]
     of the corrected file ignores. The file contains personal data: only its owner may read it.
 
     Raises:
-        FileExistsError: there is one already, which somebody may have corrected by now.
+        FileExistsError: there is one already, which may have been corrected by now.
 
     """
     is_device = path.exists() and not path.is_file()
@@ -106,7 +106,7 @@ def first_unused_path(path: Path) -> Path:
 def replace_shorter_copies(written: Path, wanted: Path) -> Path:
     """Replace older reject files that are a beginning of this one, and return its path after that.
 
-    An earlier process of the same run left them behind. A file that somebody has changed is not such a beginning, and
+    An earlier process of the same run left them behind. A file that was changed is not such a beginning, and
     stays. If this file is itself a beginning of an older one, it is removed.
     """
     path = written

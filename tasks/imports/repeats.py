@@ -1,7 +1,7 @@
 """Duplicates: rows that lost to an earlier row with the same key must not win by being imported from the reject file.
 
 The file marks such a row by a stage with a digest of its key. While the key is the same, the row stays rejected; once
-somebody has changed its key, or emptied its stage, it is a row like any other.
+its key was changed, or its stage emptied, it is a row like any other.
 """
 
 from __future__ import annotations

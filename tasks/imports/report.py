@@ -52,9 +52,9 @@ class Report:
 
 
 class Rejects:
-    """The reject file of one run, written anew each time the run is resumed, if there are rows to write.
+    """The reject file of one run, written again each time the run is resumed, if there are rows to write.
 
-    An existing file is left alone, since somebody may have corrected rows in it: the new one is written beside it, and
+    An existing file is left alone, since rows in it may have been corrected: the new one is written beside it, and
     replaces it only if nothing is lost.
 
     If the source can be read again, each row is written as it is there. Otherwise the file is JSON Lines, and a row

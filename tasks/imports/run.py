@@ -157,29 +157,29 @@ def run_import(
     path = reject_path(rejects, wanted.file, source, id)
     this = runs.begin(id, wanted.kind, alias, source.name, asked)
     rejected = Rejects(path, source, rereadable=wanted.file is not None)
-    seen = _Watched(id, rejected, progress)
-    seen.look(at_once=True)
+    current = _RunState(id, rejected, progress)
+    current.refresh(at_once=True)
 
     def stopped() -> bool:
-        seen.look()
-        return stop() or seen.run.state == "cancelled"
+        current.refresh()
+        return stop() or current.run.state == "cancelled"
 
     sender = Sender(this, wanted.lane, stopped)
     with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
-            _send(wanted, source, plan, sender, rejected, seen)
-            seen.look(at_once=True)
-            while seen.run.settled < seen.run.parts:
-                sender.look()
+            _send(wanted, source, plan, sender, rejected, current)
+            current.refresh(at_once=True)
+            while current.run.settled < current.run.parts:
+                sender.check_waiting()
                 if stopped():
                     raise Stopped(f"import {id} was interrupted")
                 time.sleep(PAUSE_S)
-                seen.look()
-            sender.look()
+                current.refresh()
+            sender.check_waiting()
             sender.require_all()
         except Stopped:
-            seen.look(at_once=True)
-            if seen.run.state == "cancelled":
+            current.refresh(at_once=True)
+            if current.run.state == "cancelled":
                 withdraw_parts(id)
                 runs.end(id, "cancelled")
             raise
@@ -191,14 +191,14 @@ def run_import(
                 # Nothing was sent: the record of the run, which may have ended long ago, stays as it was.
                 runs.restore(before)
                 raise
-            seen.look(at_once=True)
+            current.refresh(at_once=True)
             withdraw_parts(id)
             reason = str(error)
             runs.end(id, "failed", reason)
             raise
         rejected.add_late(id)
     runs.end(id, "complete")
-    return replace(report(seen.look(at_once=True)), left_out=tuple(plan.all_left_out.items()))
+    return replace(report(current.refresh(at_once=True)), left_out=tuple(plan.all_left_out.items()))
 
 
 def cancel_import(run: str) -> int:
@@ -217,20 +217,20 @@ def _cancel_here(run: str) -> int | None:
     return taken
 
 
-class _Watched:
+class _RunState:
     """A run's current state, read a few times a second at most."""
 
     def __init__(self, id: str, rejected: Rejects, progress: Callable[[Run], None]) -> None:
         self._id = id
         self._rejected = rejected
         self._progress = progress
-        self._looked = 0.0
+        self._refreshed_at = 0.0
         self.counts = {"rows": 0, "bytes": 0, "checked": 0, "unchanged": 0, "read": 0, "size": 0}
         self.run = self._read()
 
-    def look(self, at_once: bool = False) -> Run:
+    def refresh(self, at_once: bool = False) -> Run:
         """Record how much of the source has been read, and return the run."""
-        if at_once or time.monotonic() - self._looked >= PAUSE_S:
+        if at_once or time.monotonic() - self._refreshed_at >= PAUSE_S:
             path = str(self._rejected.path) if self._rejected.written else ""
             reasons = self._rejected.reasons
             found = reasons.most_frequent()
@@ -242,14 +242,14 @@ class _Watched:
         return self.run
 
     def _read(self) -> Run:
-        self._looked = time.monotonic()
+        self._refreshed_at = time.monotonic()
         if (found := get_runs().run(self._id)) is None:
             raise RunForgotten(self._id)
         return found
 
 
-def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: Rejects, seen: _Watched) -> None:
-    counts = seen.counts
+def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: Rejects, current: _RunState) -> None:
+    counts = current.counts
     for each in route_parts(wanted, source, plan):
         if isinstance(each, Rejected):
             rejected.add(each)
@@ -264,7 +264,7 @@ def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: 
             counts["rows"] += items
             counts["bytes"] = sender.bytes
         counts["read"], counts["size"] = source.meter.read, source.meter.size
-        seen.look()
+        current.refresh()
     counts["read"] = counts["size"]
 
 

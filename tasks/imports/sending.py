@@ -145,12 +145,12 @@ class Sender:
     def wait(self, parts: int, size: int) -> None:
         """Block until fewer than ``parts``, and at most ``size`` bytes of them, wait for their request."""
         while len(self._waiting) >= parts or (self._waiting and sum(self._waiting.values()) > size):
-            self.look()
+            self.check_waiting()
             if self._stop():
                 raise Stopped(f"import {self._run.id} was interrupted")
             self._pause(PAUSE_S)
         if len(self._waiting) > parts // 2:
-            self.look()
+            self.check_waiting()
 
     def require_all(self) -> None:
         """Make sure that Redis knows every part that was sent.
@@ -162,7 +162,7 @@ class Sender:
         if missing := len({*self._sent} - {*get_runs().jobs(self._run.id)}):
             raise PartsForgotten(self._run.id, missing)
 
-    def look(self) -> None:
+    def check_waiting(self) -> None:
         """Check which parts no longer wait, and whether one failed with an error that the others would meet, too.
 
         Raises:

@@ -18,8 +18,8 @@ from tasks.imports.kinds import KINDS, Kind, catalog_id
 from tasks.imports.parts import Part
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
-from tasks.jobs.records import value_at
 from tasks.jobs.rows import format_rows, parse_rows
+from tasks.rules import value_at
 from worker.action import Action
 from worker.api.paging import attributes
 

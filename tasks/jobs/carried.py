@@ -1,4 +1,4 @@
-"""Calls that travel as the records of one job: the job is opened for them, and its end is told to each of them.
+"""Calls that travel as the records of one job: the job is opened for them, and each of them ends with it.
 
 The job has the id of the request that carries them. Until its end the governor keeps them as under way
 (`Governor.hand_over`).
@@ -31,12 +31,12 @@ NO_JOB = "the job that was to carry it is gone: it goes alone"
 
 
 class TellCalls(SettleJob):
-    """Tell each of the calls that a job has carried what became of it, and settle the job."""
+    """End each of the calls that a job has carried by what became of it, and settle the job."""
 
     name = f"{TASK_PREFIX}job_tell"
 
     def run(self) -> Envelope:
-        """End the calls first: as long as they have not ended, the job has something to send_event."""
+        """End the calls first: until they have ended, the job must not be settled."""
         id, ledger = self.task_id, get_ledger()
         job = ledger.job(id)
         passengers = passengers_of(app, id)
@@ -45,7 +45,7 @@ class TellCalls(SettleJob):
             listed = records(request.body if request else None, JOB_KINDS[job.kind].path)
             end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, send_event)
         else:
-            set_down(id)  # some cannot be made any more, as their account is gone: by itself, each is told why
+            set_down(id)  # some cannot be made any more, as their account is gone: each finds out by itself why
         remind(f"{CARRIED}|{id}", None)
         return super().run()
 
@@ -55,7 +55,7 @@ tell_calls: Any = app.register_task(TellCalls())
 
 @sees_to(CARRIED)
 def open_job(carrier: str) -> None:
-    """Open the job for calls that were handed over; if it is there already, see that it still will send_event them."""
+    """Open the job for calls that were handed over; if it is there already, make sure that it still will end them."""
     passengers, ledger = passengers_of(app, carrier), get_ledger()
     if not passengers:
         set_down(carrier)
@@ -63,7 +63,7 @@ def open_job(carrier: str) -> None:
         return
     job = ledger.job(carrier)
     if job is not None and job.state == "settled":
-        # Somebody has withdrawn it.
+        # It was withdrawn.
         end_with_job(app, passengers, [Part(why=NO_JOB)] * len(passengers), carrier, send_event)
         remind(f"{CARRIED}|{carrier}", None)
         return

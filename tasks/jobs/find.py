@@ -19,7 +19,8 @@ from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger, group
 from tasks.jobs.next_step import FIND, go_on
 from tasks.jobs.progress import show_state
-from tasks.jobs.records import counters, names, objects, records, value_at
+from tasks.jobs.records import counters, names, objects, records
+from tasks.rules import value_at
 from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, listed, next_page, one

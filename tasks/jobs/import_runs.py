@@ -34,7 +34,7 @@ class Run:
     Klaviyo, ``unknown``, ``withdrawn`` before they were sent, or still on their way in one of the ``parts``, of which
     so many are ``settled``.
 
-    ``read`` bytes of the source have been read, of its ``size``; 0 where nobody knows that. ``seen`` is when the
+    ``read`` bytes of the source have been read, of its ``size``; 0 where that is unknown. ``seen`` is when the
     process that reads it was last heard of, ``rejects`` its file for rows that have not landed, ``reasons`` why they
     have not, the most frequent first, and ``reason_rows`` which rows each concerns, as far as that is kept: ``1-9,11``.
     """

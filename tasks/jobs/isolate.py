@@ -12,8 +12,9 @@ from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
-from tasks.jobs.records import reason, records, value_at
+from tasks.jobs.records import reason, records
 from tasks.jobs.rows import format_rows, parse_rows
+from tasks.rules import value_at
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 from worker.pointers import pointed_at, points_elsewhere
@@ -24,7 +25,7 @@ MAX_HALVED_PARTS = 200
 
 
 def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
-    """Resend a refused part of an import without its bad records. Return False if they cannot be told from the others.
+    """Resend a refused part of an import without its bad records. Return False if it is unknown which ones are bad.
 
     Records that Klaviyo points at are set aside. If it points at nothing, each half is sent by itself, until the bad
     records are alone. If it points at something else, or halves were refused too often, the whole part is at fault.

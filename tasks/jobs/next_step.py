@@ -18,8 +18,8 @@ SPAWN, FIND, WATCH, POLL, READ, SETTLE = (
     f"{TASK_PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 
-#: Seconds after which a published step that has not run is published once more: it may have failed in a way that nobody
-#: foresaw. If it was only waiting for budget, the second one finds that the job has moved on.
+#: Seconds after which a published step that has not run is published once more: it may have failed in an unforeseen
+#: way. If it was only waiting for budget, the second one finds that the job has moved on.
 LOST_AFTER_S = 3_600.0
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tasks.jobs.ledger import Counters
+from tasks.rules import value_at
 from worker.pointers import record_index
 from worker.telemetry.masking import mask_text
 
@@ -75,13 +76,6 @@ def names(resource: Any) -> set[str]:
     id = str(resource.get("id") or "")
     # Catalog ids end in the external id; a coupon code's begins with the code.
     return found | ({id.casefold(), id.rpartition(":::")[2].casefold()} if id else set())
-
-
-def value_at(document: Any, path: Iterable[str]) -> Any:
-    """Return the value at a path of a document; None if there is none."""
-    for name in path:
-        document = document.get(name) if isinstance(document, Mapping) else None
-    return document
 
 
 def records(body: bytes | None, path: Sequence[str]) -> list[Any]:

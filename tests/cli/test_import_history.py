@@ -52,7 +52,7 @@ class TestImports:
 
     @pytest.mark.parametrize(
         ("kind", "again"),
-        [("profiles", "the same import with --run R"), ("upsert_catalog_items", "the same import, begun anew,")],
+        [("profiles", "the same import with --run R"), ("upsert_catalog_items", "the same import, started again,")],
     )
     def test_every_row_that_was_read_is_accounted_for(self, fake_redis, kind, again):
         begun(fake_redis, kind=kind)

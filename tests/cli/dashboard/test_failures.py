@@ -38,7 +38,7 @@ def test_what_may_have_been_carried_out_comes_first_and_what_needs_nothing_last(
     assert [cell.text for cell in cells("Account", rows)] == ["default", "eu", "default", "default"]
     assert cells("What to do", rows)[0].text == (
         "May have been carried out. Look at the lists of this name. If they were carried out, drop them; "
-        "if not, repeat them. If only some were: drop all, and call the others anew."
+        "if not, repeat them. If only some were: drop all, and call the others again."
     )
 
 

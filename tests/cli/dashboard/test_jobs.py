@@ -100,10 +100,10 @@ def test_a_job_that_klaviyo_refused_has_failed_with_all_its_records():
 @pytest.mark.parametrize(
     ("job", "told"),
     [
-        (REFUSED, "Klaviyo would refuse the same job again: call it anew with other values."),
+        (REFUSED, "Klaviyo would refuse the same job again: call it again with other values."),
         (
             replace(REFUSED, failure={"type": "Unavailable", "args": ["a", "default", "down"]}),
-            "Call it anew once the reason is gone.",
+            "Call it again once the cause is gone.",
         ),
         (replace(REFUSED, status="unknown", failure=None), "Look in Klaviyo whether it was carried out"),
         (replace(REFUSED, run="R", rows="1-3", rejected=3), "Its rows are in the reject file of its import"),

@@ -177,7 +177,7 @@ def test_what_no_part_would_be_spared_ends_the_import(at: Sending):
     )
 
     with pytest.raises(Forbidden):
-        at.sender.look()
+        at.sender.check_waiting()
 
 
 def test_a_part_that_must_not_be_sent_twice_says_what_to_look_at(at: Sending):
