@@ -127,10 +127,11 @@ def built_in_python():
     found = {}
     for path in (each for room in ("worker", "tasks", "schedules", "cli") for each in (ROOT / room).rglob("*.py")):
         text = path.read_text("utf-8")
-        imported = re.findall(r"from worker\.governor import (?:\([^)]*|.*?)\bPREFIX\b(?: as (\w+))?", text)
-        prefixes = {alias or "PREFIX" for alias in imported} | {"self._prefix", "prefix"}
-        prefixes |= {"PREFIX"} if path.parent.name == "governor" else set()
-        begin = {re.split(r"[^\w:]", behind)[0] for prefix, behind in words(path) if prefix in prefixes}
+        begin = {
+            re.split(r"[^\w:]", behind)[0]
+            for prefix, behind in words(path)
+            if prefix in {"KEY_PREFIX", "self._prefix", "prefix"}
+        }
         ends = set(re.findall(r"\"(:[a-z]+)\"", text)) if "_prefix" in text else set()
         if begin:
             found[path.relative_to(ROOT).as_posix()] = begin, ends
