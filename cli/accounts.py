@@ -192,10 +192,10 @@ def move(
     to: Annotated[str, typer.Argument(metavar="REDIS", help="the name that KLAVIYO_REDIS_URLS gives it; or main")],
 ) -> None:
     """Move a stored account to another Redis: its new calls wait there until what it began before has ended."""
-    from cli.moving_account import begin, finish, until_all_has_ended
+    from cli.moving_account import begin_move, finish_move, until_all_has_ended
 
     alias = _storable(name)
-    source = begin(alias, to)
+    source = begin_move(alias, to)
     for parted in find_parted(get_settings()):
         if (alias, to) in parted.accounts:
             say(f"Of Klaviyo's limits: {parted}.", "yellow")
@@ -203,7 +203,7 @@ def move(
         for left in until_all_has_ended(alias, source):
             things = ", ".join(f"{number:,} {what}" for what, number in left.items())
             show(f"Still on {source}: {things}. Ctrl-C leaves it so; the same command goes on.")
-    finish(alias, source, to)
+    finish_move(alias, source, to)
     say(f"Account {alias} lives on {to} now.")
 
 

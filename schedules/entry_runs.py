@@ -14,7 +14,7 @@ from typing import Any
 
 from celery.utils.log import get_logger
 
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
 
@@ -130,7 +130,7 @@ def _record(found: dict[bytes, bytes]) -> EntryRecord:
 
 
 def _key(entry: str) -> str:
-    return f"{PREFIX}schedule:{entry}"
+    return f"{KEY_PREFIX}schedule:{entry}"
 
 
 @waits_for_redis

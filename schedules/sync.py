@@ -22,7 +22,7 @@ from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS
 from schedules.store import outage
 from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.errors import InputError
 from worker.publishing import published
@@ -31,7 +31,7 @@ from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
-SYNC = f"{PREFIX}sync"
+SYNC = f"{TASK_PREFIX}sync"
 
 
 class Sync(Step):

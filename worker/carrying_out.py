@@ -16,7 +16,7 @@ import orjson
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
+from worker.account_and_lane import TASK_PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
@@ -41,10 +41,10 @@ from worker.execution import (
     NoLookupBudget,
     Settle,
     attempt,
+    log_adopted,
     nothing_to_do,
     resolve,
     settle_lease,
-    tell_adopted,
 )
 from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
@@ -136,7 +136,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
-    if claim.state == "told":
+    if claim.state == "decided":
         # It has travelled with others (`worker.together.riding`).
         governor.done(call.task_id)
         return reached(claim.reason)
@@ -221,7 +221,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
+            ending.leave(over, lambda adopted: log_adopted(call, adopted), begin_settle())
 
     return settle
 
@@ -273,12 +273,12 @@ def together_with(call: Call, request: Any) -> Together:
 
     Nothing where it is not the call's own task that waits, but a step of something larger.
     """
-    name = str(request.get("task")).removeprefix(PREFIX)
+    name = str(request.get("task")).removeprefix(TASK_PREFIX)
     if name not in (call.declaration.name, *call.declaration.names_2024):
         return ALONE
-    told = request.get(HEADER)
-    if isinstance(told, Mapping):
-        return together_of(told)
+    wait = request.get(HEADER)
+    if isinstance(wait, Mapping):
+        return together_of(wait)
     return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
 
 
@@ -291,10 +291,10 @@ def outcome(end: Envelope | KlaviyoError) -> bytes:
 
 def reached(kept: str) -> Envelope:
     """Return the envelope of a call that has ended, or raise its error."""
-    told: dict[str, Any] = orjson.loads(kept)
-    if "error" in told:
-        raise rebuild(told["error"], told["args"])
-    return Envelope(told["envelope"])
+    ended: dict[str, Any] = orjson.loads(kept)
+    if "error" in ended:
+        raise rebuild(ended["error"], ended["args"])
+    return Envelope(ended["envelope"])
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:

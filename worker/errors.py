@@ -87,7 +87,7 @@ class NotConfirmed(KlaviyoError, OperationalError):
     def __str__(self) -> str:
         return (
             f"{self.action}: Redis has not confirmed the task: {self.reason}{'' if self.reason.endswith('?') else '.'} "
-            f"Published again with task_id={self.task_id!r}, both calls are one task."
+            f"Publish it again with task_id={self.task_id!r}: both calls will be one task."
         )
 
 
@@ -236,12 +236,12 @@ class CredentialsFailed(Unauthorized):
         self.remedy = remedy
 
     @property
-    def told(self) -> str:
+    def why_and_remedy(self) -> str:
         """Why, and what to do."""
         return f"{self.why}: {self.remedy}" if self.remedy else self.why
 
     def __str__(self) -> str:
-        return f"{self.action} on account {self.account} cannot be sent: {self.told}."
+        return f"{self.action} on account {self.account} cannot be sent: {self.why_and_remedy}."
 
 
 class Forbidden(Refused):
@@ -390,9 +390,9 @@ class JobFailed(KlaviyoError):
             for name in ("completed", "failed", "skipped")
             if isinstance(self.outcome.get(name), int)
         )
-        told = f": {counts} of {self.outcome.get('total') or '?'} records" if counts else ""
+        counted = f": {counts} of {self.outcome.get('total') or '?'} records" if counts else ""
         job = self.outcome.get("id") or "of unknown id"
-        return f"{self.kind} on account {self.account}: job {job} {self.said}{told}. {self.advice}".rstrip()
+        return f"{self.kind} on account {self.account}: job {job} {self.said}{counted}. {self.advice}".rstrip()
 
 
 class JobVanished(JobFailed):

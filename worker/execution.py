@@ -88,11 +88,11 @@ def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Enve
     """Settle the lease of a call whose request has ended, in whatever way."""
     settled = begin_settle()
     if adopted := governor.settle(call.task_id, end, call.holder):
-        tell_adopted(call, adopted)
+        log_adopted(call, adopted)
     settled()
 
 
-def tell_adopted(call: Call, adopted: int) -> None:
+def log_adopted(call: Call, adopted: int) -> None:
     """Log that Klaviyo's headers name another limit than the declaration does."""
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",

@@ -110,12 +110,12 @@ _SHARE = re.compile(r"\d+ \d+ [01] \S+( [^\s=|]+=[^\s|]*)*")
 _CARRIER = re.compile(r"\d+ \d+ (\S+) (\S+)")
 
 
-def is_together(told: Sequence[object]) -> bool:
+def is_together(pair: Sequence[object]) -> bool:
     """Whether these are a call's share and the request that would carry it."""
-    if len(told) != 2 or not all(isinstance(each, str) for each in told) or "|" in str(told[0]):
+    if len(pair) != 2 or not all(isinstance(each, str) for each in pair) or "|" in str(pair[0]):
         return False
-    carrier = _CARRIER.fullmatch(str(told[1]))
-    return bool(_SHARE.fullmatch(str(told[0])) and carrier and is_line(carrier[1], carrier[2]))
+    carrier = _CARRIER.fullmatch(str(pair[1]))
+    return bool(_SHARE.fullmatch(str(pair[0])) and carrier and is_line(carrier[1], carrier[2]))
 
 
 @dataclass(frozen=True)

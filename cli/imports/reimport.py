@@ -40,17 +40,17 @@ def reimport(
     if first > last:
         raise stop(f"The span ends before it begins: {clock(first)} to {clock(last)}.", WRONG)
     say(f"Imports that went on between {clock(first)} and {clock(last)}:", "bold")
-    found = going_on(gathered(lambda: get_runs().recent(until=last)), first)
-    hindered = {run.id: why for run in found if (why := hindrance(run))}
+    found = running_since(gathered(lambda: get_runs().recent(until=last)), first)
+    hindered = {run.id: why for run in found if (why := why_not_repeatable(run))}
     chosen = [run for run in found if run.id not in hindered]
     if hindered:
-        stdout().print(_hindered([run for run in found if run.id in hindered], hindered))
+        stdout().print(_hindered_table([run for run in found if run.id in hindered], hindered))
         stdout().print()
     # What somebody has cancelled nobody misses.
     missed = sum(run.state != "cancelled" for run in found if run.id in hindered)
     code = 0
     if chosen:
-        stdout().print(_chosen(chosen))
+        stdout().print(_chosen_table(chosen))
         _confirm(len(chosen), yes)
         code = _import(chosen)
     else:
@@ -60,12 +60,12 @@ def reimport(
     raise typer.Exit(code or (FAILED if missed else 0))
 
 
-def going_on(started: Iterable[Run], since: float) -> list[Run]:
+def running_since(started: Iterable[Run], since: float) -> list[Run]:
     """Those of the runs that had not ended by then, oldest first: what was imported last has to win again."""
     return [run for run in reversed(list(started)) if (run.ended or run.seen) >= since]
 
 
-def hindrance(run: Run) -> str | None:
+def why_not_repeatable(run: Run) -> str | None:
     """Why a run cannot be imported again; None where it can."""
     if run.state == "cancelled":
         return "it was cancelled"
@@ -85,7 +85,7 @@ def hindrance(run: Run) -> str | None:
     return None
 
 
-def _chosen(runs: list[Run]) -> Listing:
+def _chosen_table(runs: list[Run]) -> Listing:
     shown = listing(
         "run", "kind", "source", "rows>", "landed>", "not landed>", "remark",
         whole=("run", "kind"), below=("remark", "source"),
@@ -101,7 +101,7 @@ def _remark(run: Run) -> str:
     return f"the file has changed since, {day_and_time(changed)}" if changed > run.started else ""
 
 
-def _hindered(runs: list[Run], why: dict[str, str]) -> Listing:
+def _hindered_table(runs: list[Run], why: dict[str, str]) -> Listing:
     shown = listing("run", "kind", "source", "is not imported again, because", whole=("run", "kind"), below=("source",))
     for run in runs:
         shown.add_row(Text(run.id), run.kind, Text(run.source), Text(why[run.id], "yellow"))

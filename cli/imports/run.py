@@ -32,7 +32,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         with interruptible(), progress, at_home(wanted.account):
             report = run_import(wanted, run, rejects, progress)
     except KeyboardInterrupt:
-        return _interrupted(progress.run)
+        return _end_interrupted(progress.run)
     except Stopped:
         which = f" {progress.run.id}" if progress.run else ""
         say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` tells what became of its rows.", "red")
@@ -41,12 +41,12 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         if progress.run is None or not progress.run.parts:
             raise
         say(unreachable(error), "red")
-        _taken_up_again(progress.run)
+        _say_how_to_resume(progress.run)
         return FAILED
     except KlaviyoError as error:
         if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
             raise
-        return _broken_off(progress.run, error)
+        return _say_what_had_landed(progress.run, error)
     if as_json:
         print_json(asdict(report))
     else:
@@ -58,22 +58,22 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     return FAILED if report.failed or report.withdrawn else 0
 
 
-def _interrupted(run: Run | None) -> int:
+def _end_interrupted(run: Run | None) -> int:
     if run is None:
         say("Broken off before anything was sent.")
     else:
-        _taken_up_again(run)
+        _say_how_to_resume(run)
     return INTERRUPTED
 
 
-def _taken_up_again(run: Run) -> None:
+def _say_how_to_resume(run: Run) -> None:
     say(
         f"{_named(run)} was interrupted; what is queued goes on by itself. Take it up again with the same klaviyo "
         f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
     )
 
 
-def _broken_off(run: Run, error: KlaviyoError) -> int:
+def _say_what_had_landed(run: Run, error: KlaviyoError) -> int:
     """What was not sent has been taken back; what was sent goes on."""
     say(str(error), "red")
     landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"

@@ -33,7 +33,7 @@ from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.runs import Mode, SyncWindow
 from worker import reminders
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
@@ -72,7 +72,7 @@ class PageRef:
 class PullPage(StoringStep[PageRef]):
     """Read one page, write it, and request the next one."""
 
-    name = f"{PREFIX}sync_page"
+    name = f"{TASK_PREFIX}sync_page"
     about = PageRef
 
     def ask_first(

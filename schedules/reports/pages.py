@@ -25,7 +25,7 @@ from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.action import Action
 from worker.api.jsonapi import Envelope
@@ -104,7 +104,7 @@ class ReportPageRef:
 class ReportPage(StoringStep[ReportPageRef]):
     """Read one page, write it, and request the next page or the next day."""
 
-    name = f"{PREFIX}report_page"
+    name = f"{TASK_PREFIX}report_page"
     about = ReportPageRef
 
     def read(self, account: str, params: Params, about: ReportPageRef) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, JobOutcome
 from tasks.jobs.records import names, reason
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.errors import BY_END, KlaviyoError, rebuild
 
 #: Where a record of an import was rejected: with the whole request, or within its job.
@@ -50,7 +50,7 @@ def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], 
     """
     if not job.run or job.status == "split":
         return JobOutcome(job.status, found)
-    rows = numbers(job.rows)
+    rows = parse_rows(job.rows)
     if error := outcome_error(found):
         stage = REFUSED if job.status == "refused" else job.status
         rejects = [

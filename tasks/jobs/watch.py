@@ -137,7 +137,7 @@ class Watch(AskingStep[GroupPoll]):
         for job in missing[:MAX_SINGLE_POLLS]:
             poll_job.publish_poll(job, kind)
         give_up_stuck(get_ledger().in_progress(watched), kind)
-        if not get_ledger().rest(watched, poll.token):
+        if not get_ledger().stop_watching(watched, poll.token):
             # A new token: if this step is delivered twice, only the last watcher that it starts goes on.
             self.publish_poll(account, kind, str(uuid4()), poll.requests)
 

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.encryption import get_encryption
 from worker.errors import SettingsError
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.one_per_process import one_per_redis
 from worker.process.state import working
 from worker.redis.connection import AWAY, get_publisher, get_redis
@@ -76,7 +76,7 @@ class AccountStore:
     """The stored accounts, as one process sees them."""
 
     def __init__(
-        self, client: Callable[[], redis.Redis], prefix: str = PREFIX, moment: Callable[[], float] = time.monotonic
+        self, client: Callable[[], redis.Redis], prefix: str = KEY_PREFIX, moment: Callable[[], float] = time.monotonic
     ) -> None:
         self._client, self._moment = client, moment
         self._rows, self._changes = f"{prefix}accounts", f"{prefix}accounts:changes"

@@ -126,7 +126,7 @@ def give_back(refresh_token: SecretStr) -> None:
 
     """
     settings, known = get_settings(), refresh_token.get_secret_value()
-    with _told(), _client(settings) as client:
+    with _without_secrets(), _client(settings) as client:
         answer = client.revoke_token(f"{settings.base_url}/oauth/revoke", known, "refresh_token", auth=_auth(settings))
         if answer.status_code >= 400:
             raise TokenUnavailable(f"it answered {answer.status_code} to the revocation")
@@ -134,7 +134,7 @@ def give_back(refresh_token: SecretStr) -> None:
 
 def _issued(ask: Callable[[OAuth2Client, str, httpx.BasicAuth], Mapping[str, Any]]) -> Tokens:
     settings = get_settings()
-    with _told(), _client(settings) as client:
+    with _without_secrets(), _client(settings) as client:
         token = ask(client, f"{settings.base_url}/oauth/token", _auth(settings))
         access, renewing = token.get("access_token"), token.get("refresh_token")
         if not (isinstance(access, str) and isinstance(renewing, str) and access and renewing):
@@ -192,7 +192,7 @@ def _seconds(text: str) -> float | None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _without_secrets() -> Iterator[None]:
     """Say what went wrong, without the request or the answer: both hold secrets."""
     from authlib.oauth2 import OAuth2Error
 

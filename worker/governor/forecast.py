@@ -115,10 +115,10 @@ def _until_all_granted(urgent: int, late: int, bucket: BucketLook, blocked: floa
 
 def _until_granted(count: int, bucket: BucketLook, blocked: float, spare: float = 0.0) -> float:
     """Seconds until so many requests have been granted on a bucket, one after the other; infinite if never."""
-    told = zip(bucket.windows, bucket.back or [()] * len(bucket.windows), strict=True)
+    paired = zip(bucket.windows, bucket.back or [()] * len(bucket.windows), strict=True)
     windows = [
         _Window(used, _limit(limit, length, bucket, spare), length / SECOND_MS, back)
-        for (used, limit, length), back in told
+        for (used, limit, length), back in paired
     ]
     return _when(count, sorted(windows, key=lambda each: -each.period), blocked) if count else 0.0
 

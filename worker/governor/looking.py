@@ -101,5 +101,5 @@ class Observer(ScriptCaller):
         """Return how many tasks at once each worker takes that was heard of lately."""
         found: Any = self._client.hgetall(f"{self._prefix}workers")
         moment = self.now() if found else 0
-        told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
-        return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
+        announced = ((name.decode(), value.decode().split("|")) for name, value in found.items())
+        return {name: int(slots) for name, (until, slots, _) in announced if int(until) >= moment}

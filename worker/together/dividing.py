@@ -39,8 +39,8 @@ def divided(
     ``answer`` is an envelope or a refusal, ``request`` the id of the request, by which its halves are told apart.
     """
     if isinstance(answer, Envelope):
-        told = sharing.tell([params for params, _ in calls], answer)
-        return [Part(envelope) if envelope is not None else Part(why=NOT_TOLD) for envelope in told]
+        envelopes = sharing.distribute([params for params, _ in calls], answer)
+        return [Part(envelope) if envelope is not None else Part(why=UNANSWERED) for envelope in envelopes]
     if not isinstance(answer, _OF_A_RECORD) or points_elsewhere(answer, sharing.path):
         return [Part(why=REFUSED)] * len(calls)
     bad = _pointed_at(sharing, answer, [params for params, _ in calls])
@@ -64,7 +64,7 @@ def split(shares: Sequence[str], parts: int, request: str) -> list[str]:
 
 
 #: Why a call goes again.
-NOT_TOLD = "the answer to the shared request says nothing about this call, which now goes alone"
+UNANSWERED = "the answer to the shared request says nothing about this call, which now goes alone"
 REFUSED = "Klaviyo refused the shared request; this call now goes alone"
 WITHOUT = "Klaviyo refused the shared request because of other calls, without which this one goes again"
 HALVED = "Klaviyo refused the shared request without saying which call is wrong; it goes again in halves"

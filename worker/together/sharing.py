@@ -41,7 +41,7 @@ class Share:
     count: int = 1
     size: int = 0
 
-    def told(self, once: bool) -> str:
+    def encoded(self, once: bool) -> str:
         """Return it as the governor's script reads it; ``once``: the call must not be repeated blindly."""
         words = (
             str(self.count),
@@ -62,7 +62,7 @@ class Sharing:
         most, most_bytes: records in one request, and their bytes.
         share: one call's part; None for a call that goes alone.
         join: the carrier's parameters for these calls, which share.
-        tell: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
+        distribute: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
         path: where the records stand in the carrier's body; empty where no pointer leads to one.
         entries: how many of these records are one call's.
         by_job: the carrier begins a job of Klaviyo's, and the calls end with that: only for calls that ask for it.
@@ -74,7 +74,7 @@ class Sharing:
     most_bytes: int
     share: Callable[[Params], Share | None]
     join: Callable[[Sequence[Params]], Params]
-    tell: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
+    distribute: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
     path: tuple[str, ...] = ()
     entries: Callable[[Params], int] = lambda params: 1
     by_job: bool = False
@@ -121,7 +121,7 @@ def traveling(
         if len(_carrying) >= REMEMBERED:
             _carrying.clear()
         carrying = _carrying[which] = sharing.carrying(account, params)
-    return share.told(once), carrying
+    return share.encoded(once), carrying
 
 
 def hashed(*values: Any) -> str:
@@ -129,7 +129,7 @@ def hashed(*values: Any) -> str:
     return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
 
 
-def parted(told: str, part: str) -> str:
+def parted(share: str, part: str) -> str:
     """Return the share of a call that from now on shares only with those of its part."""
-    count, size, once, key, *marks = told.split(" ")
+    count, size, once, key, *marks = share.split(" ")
     return " ".join((count, size, once, f"{key}/{part}", *marks))
