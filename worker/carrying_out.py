@@ -302,10 +302,10 @@ def outcome(end: Envelope | KlaviyoError) -> bytes:
 
 def reached(kept: str) -> Envelope:
     """Return the envelope of a call that has ended, or raise its error."""
-    told: dict[str, Any] = orjson.loads(kept)
-    if "error" in told:
-        raise rebuild(told["error"], told["args"])
-    return Envelope(told["envelope"])
+    ended: dict[str, Any] = orjson.loads(kept)
+    if "error" in ended:
+        raise rebuild(ended["error"], ended["args"])
+    return Envelope(ended["envelope"])
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:
