@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from cli import jobs_view
-from cli.imports.view import not_landed, withdrawn
+from cli.imports.view import describe_not_landed, describe_withdrawn
 from cli.tables import Listing, facts, listing
 from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
@@ -164,8 +164,8 @@ def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:
         ("rows read", f"{run.rows:,}{share}"),
         ("landed", Text(f"{run.landed:,}", "green")),
         ("unchanged", f"{run.unchanged:,}" if run.unchanged else None),
-        ("not landed", not_landed(run)),
-        ("withdrawn", withdrawn(run.withdrawn, run.id, run.kind)),
+        ("not landed", describe_not_landed(run)),
+        ("withdrawn", describe_withdrawn(run.withdrawn, run.id, run.kind)),
         ("on their way", f"{run.on_their_way:,}" if run.on_their_way else None),
         ("jobs", f"{run.parts:,} begun, {run.settled:,} settled"),
         ("reject file", run.rejects),

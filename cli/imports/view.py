@@ -62,7 +62,7 @@ class Progress(LiveView):
             self.draw(_living(run, pace))
         elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
             self._printed_at = self._clock()
-            self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
+            self._console.print(Text("; ".join(progress_lines(run, pace))), soft_wrap=True)
 
     def _look_for_workers(self) -> None:
         """Say it once when no worker runs."""
@@ -88,7 +88,7 @@ class Progress(LiveView):
         return Pace(done, total, per_second, left)
 
 
-def lines(run: Run, pace: Pace) -> Sequence[str]:
+def progress_lines(run: Run, pace: Pace) -> Sequence[str]:
     """How far the rows are, and how far the jobs."""
     share = f" ({run.read / run.size:.0%} of the file)" if run.size else ""
     end = f", ends in about {duration(pace.left)}" if pace.left is not None else ""
@@ -101,7 +101,7 @@ def lines(run: Run, pace: Pace) -> Sequence[str]:
 def _living(run: Run, pace: Pace) -> Group:
     bar = Table.grid()
     bar.add_row(ProgressBar(total=pace.total, completed=pace.done, pulse=pace.total is None))
-    return Group(bar, *(Text(line) for line in lines(run, pace)))
+    return Group(bar, *(Text(line) for line in progress_lines(run, pace)))
 
 
 def report_table(report: Report) -> Table:
@@ -112,16 +112,16 @@ def report_table(report: Report) -> Table:
         ("rows", f"{report.rows:,}"),
         ("landed", Text(f"{report.landed:,}", "green")),
         ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
-        ("not landed", not_landed(report)),
-        ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
-        ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
+        ("not landed", describe_not_landed(report)),
+        ("withdrawn", describe_withdrawn(report.withdrawn, report.run, report.kind)),
+        ("requests", f"{report.requests:,}, for {count_jobs(report.jobs)} and {format_size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
-        ("left out", left_out(report.left_out)),
+        ("left out", describe_left_out(report.left_out)),
     )
 
 
-def left_out(columns: Sequence[tuple[str, str]]) -> str:
+def describe_left_out(columns: Sequence[tuple[str, str]]) -> str:
     """The columns that were left out without being asked for, grouped by why."""
     by_reason: dict[str, list[str]] = {}
     for column, why in columns:
@@ -129,14 +129,14 @@ def left_out(columns: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
-def not_landed(outcome: Report | Run) -> Text:
+def describe_not_landed(outcome: Report | Run) -> Text:
     """How many rows have not landed, and where that was decided."""
     parts = {"before sending": outcome.checked, "by Klaviyo": outcome.rejected, "unknown": outcome.unknown}
     where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     return Text(f"{outcome.failed:,}: {where}", "red") if where else Text("0")
 
 
-def withdrawn(count: int, run: str, kind: str) -> Text | None:
+def describe_withdrawn(count: int, run: str, kind: str) -> Text | None:
     """How many rows of a run were taken back before they were sent, and how they are sent after all."""
     if not count:
         return None
@@ -151,9 +151,9 @@ def estimate_table(estimate: Estimate) -> Table:
         ("rows", f"{estimate.rows:,}"),
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
-        ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
+        ("requests", f"{estimate.requests:,}, for {count_jobs(estimate.jobs)} and {format_size(estimate.bytes)}"),
         ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
-        ("left out", left_out(estimate.left_out)),
+        ("left out", describe_left_out(estimate.left_out)),
     )
 
 
@@ -166,18 +166,18 @@ def rejects_table(estimate: Estimate) -> Listing:
     return table
 
 
-def tell_failed(report: Report) -> None:
+def say_what_failed(report: Report) -> None:
     """One sentence about the rows that did not land."""
     why = most_frequent(report.reasons)
     say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
 
 
-def jobs(count: int) -> str:
+def count_jobs(count: int) -> str:
     """How many: 1 job, 20 jobs."""
     return f"{count:,} job{'' if count == 1 else 's'}"
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes as a person reads them."""
     if count < 1_000_000:
         return f"{count / 1_000:,.1f} KB"

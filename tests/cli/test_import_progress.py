@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from cli.imports import run as import_run
-from cli.imports.view import NO_WORKER, Progress, lines
+from cli.imports.view import NO_WORKER, Progress, progress_lines
 from tasks.imports.run import Import
 from tasks.imports.sending import AnotherSource, Stopped
 from tests.cli.import_runs import report, seen
@@ -126,7 +126,7 @@ class TestProgress:
         pace = progress.pace(run)
 
         assert (pace.total, pace.left) == (None, None)
-        assert lines(run, pace) == (
+        assert progress_lines(run, pace) == (
             "rows  5,000 read, 2,000 landed, 0 did not",
             "jobs  0 begun, 0 settled; 500 rows/s",
         )

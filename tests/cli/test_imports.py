@@ -173,7 +173,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(("answer", "count"), [("y\n", 1), ("n\n", 0)])
     def test_somebody_at_a_terminal_is_asked(self, brevo, asked, monkeypatch, answer, count):
-        monkeypatch.setattr("cli.imports.plan._somebody", lambda: True)
+        monkeypatch.setattr("cli.imports.plan._is_interactive", lambda: True)
 
         result = run("import", str(brevo), typed=answer)
 
