@@ -480,7 +480,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
         Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
 
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
+    found = accounts.list_accounts(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
         ("eu", "company id", "settings", PAUSED),
@@ -494,7 +494,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
 
 
 def test_a_revision_is_counted_down_until_klaviyo_retires_it():
-    left = {day: accounts.revision_left("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
+    left = {day: accounts.describe_revision("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
 
     assert left[13].endswith("revision 2026-07-15 for 2 more days.")
     assert left[14].endswith("revision 2026-07-15 for 1 more day.")

@@ -23,8 +23,8 @@ def numbers(read, name="Numbers"):
 
 def test_a_tab_counts_what_somebody_has_to_look_at():
     group = Group("get_tags-1", "get_tags", "NotFound", "404")
-    [eu] = accounts.known([Account("eu", None, "A")], [Pause("account:eu", "root", "moved", AT, None)], {})
-    [us] = accounts.known([Account("us", None, "B")], [], {})
+    [eu] = accounts.list_accounts([Account("eu", None, "A")], [Pause("account:eu", "root", "moved", AT, None)], {})
+    [us] = accounts.list_accounts([Account("us", None, "B")], [], {})
 
     assert failures.TAB.troubles(failures.GroupRow(Count(group, 7, AT, AT))) == 7
     assert [jobs.TAB.troubles(jobs.JobRow(job, "", 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
