@@ -74,7 +74,7 @@ def _say_how_to_resume(run: Run) -> None:
 
 
 def _say_what_had_landed(run: Run, error: KlaviyoError) -> int:
-    """What was not sent has been taken back; what was sent goes on."""
+    """Say what had landed; what was not sent has been taken back, and what was sent continues."""
     say(str(error), "red")
     landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"
     say(f"{landed} landed by then. Once that is fixed, resume it: the same klaviyo import with --run {run.id}")

@@ -65,7 +65,7 @@ class Progress(LiveView):
             self._console.print(Text("; ".join(progress_lines(run, pace))), soft_wrap=True)
 
     def _look_for_workers(self) -> None:
-        """Say it once when no worker runs."""
+        """Say once that no worker runs."""
 
         working = bool(get_governor().slots())
         if self._working and not working:
@@ -75,9 +75,9 @@ class Progress(LiveView):
         self._working = working
 
     def pace(self, run: Run) -> Pace:
-        """How fast rows land since a worker has been there, and when the last one will.
+        """Return how fast rows have landed since a worker was there, and when the last one will.
 
-        Those that are turned down take no time, and say nothing of the others.
+        Rows that are turned down take no time, and say nothing of the others.
         """
         now, done = self._clock(), run.failed + run.unchanged + run.withdrawn + run.landed
         self._began = self._began or (now, run.landed)
@@ -105,7 +105,7 @@ def _living(run: Run, pace: Pace) -> Group:
 
 
 def report_table(report: Report) -> Table:
-    """What became of the rows, and what it took."""
+    """Return what became of the rows, and what it took."""
     rate = f" ({report.rows / report.seconds:,.0f} rows/s)" if report.seconds else ""
     return facts(
         ("run", report.run),
@@ -130,7 +130,7 @@ def describe_left_out(columns: Sequence[tuple[str, str]]) -> str:
 
 
 def describe_not_landed(outcome: Report | Run) -> Text:
-    """How many rows have not landed, and where that was decided."""
+    """Return how many rows have not landed, and where that was decided."""
     parts = {"before sending": outcome.checked, "by Klaviyo": outcome.rejected, "unknown": outcome.unknown}
     where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     return Text(f"{outcome.failed:,}: {where}", "red") if where else Text("0")
@@ -140,7 +140,7 @@ def describe_withdrawn(count: int, run: str, kind: str) -> Text | None:
     """How many rows of a run were taken back before they were sent, and how they are sent after all."""
     if not count:
         return None
-    # What compares with a catalog is not taken up again.
+    # What compares with a catalog cannot be resumed.
     how = "the same import, started again," if kind.startswith("upsert_") else f"the same import with --run {run}"
     return Text(f"{count:,}: {how} sends them", "yellow")
 
@@ -167,18 +167,18 @@ def rejects_table(estimate: Estimate) -> Listing:
 
 
 def say_what_failed(report: Report) -> None:
-    """One sentence about the rows that did not land."""
+    """Say in one sentence which rows did not land, and why."""
     why = most_frequent(report.reasons)
     say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
 
 
 def count_jobs(count: int) -> str:
-    """How many: 1 job, 20 jobs."""
+    """Return ``1 job``, ``20 jobs``."""
     return f"{count:,} job{'' if count == 1 else 's'}"
 
 
 def format_size(count: int) -> str:
-    """Bytes as a person reads them."""
+    """Return a number of bytes as people read it."""
     if count < 1_000_000:
         return f"{count / 1_000:,.1f} KB"
     return f"{count / 1_000_000:,.1f} MB"
