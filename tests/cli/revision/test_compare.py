@@ -12,6 +12,7 @@ from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
+import tasks.registry  # noqa: F401  registers every action
 from cli.commands import app
 from cli.revision import compare as revision
 from cli.revision.body_table import table
