@@ -299,7 +299,7 @@ def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, di
     assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences
 
 
-def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_checked_by(
+def test_what_a_declaration_leaves_free_is_found_by_the_shapes_that_bodies_are_checked_by(
     monkeypatch: pytest.MonkeyPatch,
 ):
     free = {"extra": {"type": "object", "properties": {"width": {"type": "integer"}}}}
