@@ -155,11 +155,11 @@ class Commands(TyperGroup):
             try:
                 done = self._invoke(ctx)
             except Exception as error:
-                _tell_of(missing)
+                _say_what_is_away(missing)
                 if missing.errors and isinstance(error, typer.Exit) and not error.exit_code:
                     raise typer.Exit(EXIT_FAILED) from None
                 raise
-            _tell_of(missing)
+            _say_what_is_away(missing)
             if missing.errors:
                 raise typer.Exit(EXIT_FAILED)
             return done
@@ -175,7 +175,7 @@ class Commands(TyperGroup):
             raise stop(*sentence) from None
 
 
-def _tell_of(missing: Missing) -> None:
+def _say_what_is_away(missing: Missing) -> None:
     if missing.errors:
         from cli.absence import absences
 

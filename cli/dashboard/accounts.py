@@ -20,7 +20,7 @@ from worker.settings import get_settings
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AccountWithZone:
     """An account, and its time zone."""
 
     row: AccountRow
@@ -28,7 +28,7 @@ class Known:
 
 
 @asking_redis_once()
-def read() -> Reading[Known]:
+def read() -> Reading[AccountWithZone]:
     """Read the accounts and what is paused, accounts that do not send first.
 
     Raises:
@@ -37,23 +37,23 @@ def read() -> Reading[Known]:
     """
     governor = get_governor()
     used = last_used(governor.last_served())
-    found = known(list(all_accounts(get_settings())), governor.paused(), used)
-    return Reading(found, summary=[Cell(revision_left(REVISION, redis_time().date()))])
+    found = list_accounts(list(all_accounts(get_settings())), governor.paused(), used)
+    return Reading(found, summary=[Cell(describe_revision(REVISION, redis_time().date()))])
 
 
-def known(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float]) -> list[Known]:
+def list_accounts(accounts: list[Account], pauses: list[Pause], used: Mapping[str, float]) -> list[AccountWithZone]:
     """Return every account."""
     rows = account_rows(accounts, pauses, used)
-    found = [Known(row, each.timezone) for each, row in zip(accounts, rows, strict=True)]
+    found = [AccountWithZone(row, each.timezone) for each, row in zip(accounts, rows, strict=True)]
     return sorted(found, key=urgency)
 
 
-def urgency(each: Known) -> bool:
+def urgency(each: AccountWithZone) -> bool:
     """What does not send comes first."""
     return each.row.state == "ready"
 
 
-def revision_left(revision: str, today: date) -> str:
+def describe_revision(revision: str, today: date) -> str:
     """Say which revision of Klaviyo's API is used, and for how many more days Klaviyo answers to it."""
     retired = retired_on(revision)
     if today >= retired:
@@ -62,7 +62,7 @@ def revision_left(revision: str, today: date) -> str:
     return f"Klaviyo answers to its API's revision {revision} for {days:,} more day{'' if days == 1 else 's'}."
 
 
-def _state(each: Known) -> Cell:
+def _state(each: AccountWithZone) -> Cell:
     style = {"ready": "text-success", "no credentials": "text-warning"}.get(each.row.state, "text-danger")
     return Cell(each.row.state, style)
 

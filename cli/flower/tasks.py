@@ -25,7 +25,7 @@ import redis
 from celery import states
 from flower.utils.search import TaskSearchEngine
 
-from cli.flower.waiting_notes import explain_wait, holds, soonest
+from cli.flower.waiting_notes import earliest_time, explain_wait, holds
 from worker.account_and_lane import TASK_PREFIX
 from worker.governor import KEY_PREFIX, get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
@@ -182,7 +182,7 @@ class WaitingLists:
                 if event is not None:
                     waiting[task.id] = event
                     notes[task.id] = explain_wait(task, line, blocked, pauses, now)
-                    turns[task.id] = sort_key(NEVER if held else soonest(task, line, blocked, now), task.place)
+                    turns[task.id] = sort_key(NEVER if held else earliest_time(task, line, blocked, now), task.place)
         self.notes = {id: note for notes in self._by_line.values() for id, note in notes.items()}
         gone = before - self.notes.keys()
         return WaitingChanges(waiting, gone, _revoked(client, gone), turns)

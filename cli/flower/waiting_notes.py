@@ -37,7 +37,7 @@ def explain_wait(
     return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
 
 
-def soonest(task: Waiting, line: LineBacklog, blocked: Mapping[str, float], now: float) -> float:
+def earliest_time(task: Waiting, line: LineBacklog, blocked: Mapping[str, float], now: float) -> float:
     """Return the Unix time at which a task may go at the earliest, if nothing is paused; arguments as above."""
     if task.not_before is not None and task.not_before > now:
         return task.not_before

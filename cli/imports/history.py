@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.text import Text
 
 from cli import jobs_view
-from cli.imports.view import not_landed, withdrawn
+from cli.imports.view import describe_not_landed, describe_withdrawn
 from cli.tables import Listing, facts, listing
 from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import clock, day_and_time, duration
@@ -47,14 +47,14 @@ def imports(
 
 
 def described(run: Run) -> dict[str, Any]:
-    """A run for other programs: how far it is, and not what was asked for in it, which may hold people's data."""
+    """Return a run for other programs, without what was asked for in it, which may hold personal data."""
     fields = {name: value for name, value in asdict(run).items() if name != "asked"}
     times = {name: clock(fields[name]) if fields[name] else None for name in ("started", "ended", "seen")}
     return {**fields, **times, "path": run.asked["path"], "failed": run.failed, "on_their_way": run.on_their_way}
 
 
 def state(run: Run, now: float) -> Text:
-    """How a run stands, in yellow if rows have not landed; whether anybody still reads it, only its silence tells."""
+    """Return how a run stands, in yellow if rows have not landed. Only its silence shows that its process is gone."""
     if run.state == "running" and now - run.seen > SILENT_AFTER_S:
         return Text(f"silent for {duration(now - run.seen)}", "yellow")
     colours = {"complete": "yellow" if run.failed else "green", "failed": "red", "cancelled": "red"}
@@ -62,12 +62,12 @@ def state(run: Run, now: float) -> Text:
 
 
 def seconds(run: Run, now: float) -> float:
-    """How long it took, or has taken."""
+    """Return how long it took, or has taken so far."""
     return (run.ended or now) - run.started
 
 
 def _known(id: str) -> tuple[str, Run]:
-    """The name of the Redis that knows a run: its account may have moved to another one since. And the run."""
+    """Return the name of the Redis that knows a run, whose account may have moved since, and the run."""
     if found := first(lambda: (here(), run) if (run := get_runs().run(id)) else None):
         return found
     raise stop(
@@ -164,8 +164,8 @@ def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:
         ("rows read", f"{run.rows:,}{share}"),
         ("landed", Text(f"{run.landed:,}", "green")),
         ("unchanged", f"{run.unchanged:,}" if run.unchanged else None),
-        ("not landed", not_landed(run)),
-        ("withdrawn", withdrawn(run.withdrawn, run.id, run.kind)),
+        ("not landed", describe_not_landed(run)),
+        ("withdrawn", describe_withdrawn(run.withdrawn, run.id, run.kind)),
         ("on their way", f"{run.on_their_way:,}" if run.on_their_way else None),
         ("jobs", f"{run.parts:,} begun, {run.settled:,} settled"),
         ("reject file", run.rejects),

@@ -79,7 +79,7 @@ def checked_kind(text: str) -> str:
 
 
 def check(kind: str, own: Own) -> None:
-    """See that the options belong to the kind, and that there are such channels.
+    """Check that the options belong to the kind, and that the channels exist.
 
     Raises:
         InputError: something is not so.
@@ -95,7 +95,7 @@ def check(kind: str, own: Own) -> None:
 
 
 def task_kind(kind: str, mode: Mode | None) -> str:
-    """The name that `tasks.imports` has for it."""
+    """Return the kind's name in `tasks.imports`."""
     if kind in ("items", "variants", "categories"):
         return f"{mode or 'upsert'}_catalog_{kind}"
     return kind.replace("-", "_")
@@ -104,7 +104,7 @@ def task_kind(kind: str, mode: Mode | None) -> str:
 def options(
     kind: str, own: Own, mapping: Sequence[str], fixed: Sequence[str], time_zone: str | None, account: str
 ) -> Options:  # fmt: skip
-    """What goes beyond the rows. A list's name is looked up at Klaviyo.
+    """Return the import's options. A list's name is looked up at Klaviyo.
 
     Raises:
         InputError: there is no such list, or ``--set`` is malformed.
@@ -142,12 +142,12 @@ def _json(kind: str, name: str, text: str) -> Any:
 
 
 def list_id(kind: str, given: str, account: str) -> str:
-    """The id of a list, by its id or by its name."""
+    """Return the id of a list, given by its id or its name."""
     try:
         pages = get_lists.on(account).pages(fields_list=["name"])
         known = [(each["id"], str(attributes(each).get("name"))) for page in pages for each in page["data"]]
     except Forbidden:
-        # A key that may not read lists may be one that may fill them; whether there is one, Klaviyo will say.
+        # A key that may not read lists may still fill them; Klaviyo will say whether the list exists.
         if _LIST_ID.fullmatch(given):
             return given
         raise

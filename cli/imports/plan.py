@@ -168,7 +168,7 @@ def show_plan(wanted: Import, name: str, saved: Saved, save_map: Path | None, as
     return found
 
 
-def _somebody() -> bool:
+def _is_interactive() -> bool:
     """Return True if there is a terminal to ask at."""
     return sys.stdin.isatty()
 
@@ -177,7 +177,7 @@ def confirm(yes: bool) -> None:
     """Ask whether the plan is right, unless ``yes``; the answer no ends the command."""
     if yes:
         return
-    if not _somebody():
+    if not _is_interactive():
         raise stop(
             "There is nobody to ask: give --yes to import it like this, or --dry-run to see the plan only.", EXIT_USAGE
         )

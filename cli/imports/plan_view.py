@@ -21,7 +21,7 @@ _DELIMITERS = {"\t": "tab"}
 def plan_view(found: Preview, name: str, by_plan: bool = False, clear_empty: bool = False) -> Group:
     """What the file is, what becomes of each column, what is left out, and what would be turned down.
 
-    ``by_plan``: it was not found out, but said, in a plan that was written down.
+    ``by_plan``: all this was not detected but read from a saved plan.
     """
     guessed = "as --map says" if by_plan else "no known export: the fields below are a guess"
     known = f"{found.title}, by its header" if found.title else guessed

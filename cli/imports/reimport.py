@@ -61,12 +61,12 @@ def reimport(
 
 
 def running_since(started: Iterable[Run], since: float) -> list[Run]:
-    """Those of the runs that had not ended by then, oldest first: what was imported last has to win again."""
+    """Return the runs that had not ended by then, oldest first: what was imported last has to win again."""
     return [run for run in reversed(list(started)) if (run.ended or run.seen) >= since]
 
 
 def why_not_repeatable(run: Run) -> str | None:
-    """Why a run cannot be imported again; None where it can."""
+    """Return why a run cannot be imported again; None if it can."""
     if run.state == "cancelled":
         return "it was cancelled"
     if run.state == "running":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from cli.imports.view import Progress, report_table, tell_failed
+from cli.imports.view import Progress, report_table, say_what_failed
 from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout
 from cli.up import interruptible
 from tasks.imports import Import, run_import
@@ -52,7 +52,7 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     else:
         stdout().print(report_table(report))
     if report.failed:
-        tell_failed(report)
+        say_what_failed(report)
     if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
         say(f"{rejects} was there before and was left as it was.", "yellow")
     return EXIT_FAILED if report.failed or report.withdrawn else 0
@@ -74,7 +74,7 @@ def _say_how_to_resume(run: Run) -> None:
 
 
 def _say_what_had_landed(run: Run, error: KlaviyoError) -> int:
-    """What was not sent has been taken back; what was sent goes on."""
+    """Say what had landed; what was not sent has been taken back, and what was sent continues."""
     say(str(error), "red")
     landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"
     say(f"{landed} landed by then. Once that is fixed, resume it: the same klaviyo import with --run {run.id}")

@@ -62,10 +62,10 @@ class Progress(LiveView):
             self.draw(_living(run, pace))
         elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
             self._printed_at = self._clock()
-            self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
+            self._console.print(Text("; ".join(progress_lines(run, pace))), soft_wrap=True)
 
     def _look_for_workers(self) -> None:
-        """Say it once when no worker runs."""
+        """Say once that no worker runs."""
 
         working = bool(get_governor().slots())
         if self._working and not working:
@@ -75,9 +75,9 @@ class Progress(LiveView):
         self._working = working
 
     def pace(self, run: Run) -> Pace:
-        """How fast rows land since a worker has been there, and when the last one will.
+        """Return how fast rows have landed since a worker was there, and when the last one will.
 
-        Those that are turned down take no time, and say nothing of the others.
+        Rows that are turned down take no time, and say nothing of the others.
         """
         now, done = self._clock(), run.failed + run.unchanged + run.withdrawn + run.landed
         self._began = self._began or (now, run.landed)
@@ -88,7 +88,7 @@ class Progress(LiveView):
         return Pace(done, total, per_second, left)
 
 
-def lines(run: Run, pace: Pace) -> Sequence[str]:
+def progress_lines(run: Run, pace: Pace) -> Sequence[str]:
     """How far the rows are, and how far the jobs."""
     share = f" ({run.read / run.size:.0%} of the file)" if run.size else ""
     end = f", ends in about {duration(pace.left)}" if pace.left is not None else ""
@@ -101,27 +101,27 @@ def lines(run: Run, pace: Pace) -> Sequence[str]:
 def _living(run: Run, pace: Pace) -> Group:
     bar = Table.grid()
     bar.add_row(ProgressBar(total=pace.total, completed=pace.done, pulse=pace.total is None))
-    return Group(bar, *(Text(line) for line in lines(run, pace)))
+    return Group(bar, *(Text(line) for line in progress_lines(run, pace)))
 
 
 def report_table(report: Report) -> Table:
-    """What became of the rows, and what it took."""
+    """Return what became of the rows, and what it took."""
     rate = f" ({report.rows / report.seconds:,.0f} rows/s)" if report.seconds else ""
     return facts(
         ("run", report.run),
         ("rows", f"{report.rows:,}"),
         ("landed", Text(f"{report.landed:,}", "green")),
         ("unchanged", f"{report.unchanged:,}" if report.unchanged else None),
-        ("not landed", not_landed(report)),
-        ("withdrawn", withdrawn(report.withdrawn, report.run, report.kind)),
-        ("requests", f"{report.requests:,}, for {jobs(report.jobs)} and {size(report.bytes)}"),
+        ("not landed", describe_not_landed(report)),
+        ("withdrawn", describe_withdrawn(report.withdrawn, report.run, report.kind)),
+        ("requests", f"{report.requests:,}, for {count_jobs(report.jobs)} and {format_size(report.bytes)}"),
         ("time", f"{duration(report.seconds)}{rate}"),
         ("reject file", report.rejects),
-        ("left out", left_out(report.left_out)),
+        ("left out", describe_left_out(report.left_out)),
     )
 
 
-def left_out(columns: Sequence[tuple[str, str]]) -> str:
+def describe_left_out(columns: Sequence[tuple[str, str]]) -> str:
     """The columns that were left out without being asked for, grouped by why."""
     by_reason: dict[str, list[str]] = {}
     for column, why in columns:
@@ -129,18 +129,18 @@ def left_out(columns: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
 
 
-def not_landed(outcome: Report | Run) -> Text:
-    """How many rows have not landed, and where that was decided."""
+def describe_not_landed(outcome: Report | Run) -> Text:
+    """Return how many rows have not landed, and where that was decided."""
     parts = {"before sending": outcome.checked, "by Klaviyo": outcome.rejected, "unknown": outcome.unknown}
     where = ", ".join(f"{count:,} {name}" for name, count in parts.items() if count)
     return Text(f"{outcome.failed:,}: {where}", "red") if where else Text("0")
 
 
-def withdrawn(count: int, run: str, kind: str) -> Text | None:
+def describe_withdrawn(count: int, run: str, kind: str) -> Text | None:
     """How many rows of a run were taken back before they were sent, and how they are sent after all."""
     if not count:
         return None
-    # What compares with a catalog is not taken up again.
+    # What compares with a catalog cannot be resumed.
     how = "the same import, started again," if kind.startswith("upsert_") else f"the same import with --run {run}"
     return Text(f"{count:,}: {how} sends them", "yellow")
 
@@ -151,9 +151,9 @@ def estimate_table(estimate: Estimate) -> Table:
         ("rows", f"{estimate.rows:,}"),
         ("unchanged", f"{estimate.unchanged:,}" if estimate.unchanged else None),
         ("rejected", Text(f"{estimate.checked:,}", "red" if estimate.checked else "")),
-        ("requests", f"{estimate.requests:,}, for {jobs(estimate.jobs)} and {size(estimate.bytes)}"),
+        ("requests", f"{estimate.requests:,}, for {count_jobs(estimate.jobs)} and {format_size(estimate.bytes)}"),
         ("time", f"{duration(estimate.seconds)} until the last request is sent, if nothing else uses the limit"),
-        ("left out", left_out(estimate.left_out)),
+        ("left out", describe_left_out(estimate.left_out)),
     )
 
 
@@ -166,19 +166,19 @@ def rejects_table(estimate: Estimate) -> Listing:
     return table
 
 
-def tell_failed(report: Report) -> None:
-    """One sentence about the rows that did not land."""
+def say_what_failed(report: Report) -> None:
+    """Say in one sentence which rows did not land, and why."""
     why = most_frequent(report.reasons)
     say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
 
 
-def jobs(count: int) -> str:
-    """How many: 1 job, 20 jobs."""
+def count_jobs(count: int) -> str:
+    """Return ``1 job``, ``20 jobs``."""
     return f"{count:,} job{'' if count == 1 else 's'}"
 
 
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
+def format_size(count: int) -> str:
+    """Return a number of bytes as people read it."""
     if count < 1_000_000:
         return f"{count / 1_000:,.1f} KB"
     return f"{count / 1_000_000:,.1f} MB"

@@ -162,7 +162,7 @@ def test_before_an_account_is_removed_it_is_said_what_waits_and_asked(sandbox, s
     assert "rt_sandbox_a" not in sandbox.world.credentials.refresh_tokens
 
 
-def test_an_account_is_removed_even_if_klaviyo_cannot_be_told(sandbox, store):
+def test_an_account_is_removed_even_if_its_grant_cannot_be_given_back(sandbox, store):
     store.change("a", grant=grant())
     sandbox.post("/_sandbox/faults", {"fault": "status", "operation": "oauth_revoke"})
 
@@ -293,7 +293,7 @@ def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeyp
     assert store.read("a").grant.access_token.get_secret_value() not in done.output
 
 
-def test_somebody_who_declines_is_told_apart(sandbox, monkeypatch):
+def test_a_person_who_declines_is_reported_as_such(sandbox, monkeypatch):
     class Server(cli.authorize.Callback):
         def __init__(self, port, state):
             super().__init__(0, state)

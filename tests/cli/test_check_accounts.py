@@ -63,7 +63,7 @@ def test_what_a_key_is_found_to_lack_is_remembered_for_the_next_call(store):
     assert store.lacking("shop").scopes == {"reviews:read", "reviews:write"}
 
 
-def test_an_account_that_cannot_be_decrypted_is_told(store, settings):
+def test_an_account_that_cannot_be_decrypted_is_reported(store, settings):
     store.change("shop", api_key=SecretStr("pk_shop"))
     settings.setenv("KLAVIYO_SECRET_KEY", "n" * 40)
     forget()
@@ -74,7 +74,7 @@ def test_an_account_that_cannot_be_decrypted_is_told(store, settings):
     assert "encrypted with a key that KLAVIYO_SECRET_KEY does not hold. Until then its tasks wait." in found.stdout
 
 
-def test_accounts_whose_keys_belong_to_one_company_are_told(store):
+def test_accounts_whose_keys_belong_to_one_company_are_reported(store):
     for alias in ("shop", "twin"):
         store.change(alias, api_key=SecretStr(f"pk_{alias}"))
 

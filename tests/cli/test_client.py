@@ -109,14 +109,14 @@ def test_a_signature_is_a_message_of_the_application_that_is_given(client):
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_whether_a_call_may_share_a_request_is_told_to_the_worker(client, together):
+def test_whether_a_call_may_share_a_request_is_passed_to_the_worker(client, together):
     signature = client.create_profile.on(together=together).si(email="ada@example.com")
 
     context = Context({"task": signature.task, "headers": signature.options["headers"]})
     assert together_asked(context) is together
 
 
-def test_what_is_told_is_what_ours_take(client):
+def test_what_is_passed_is_what_ours_take(client):
     ours = inspect.signature(create_profile.on).parameters.keys()
 
     assert inspect.signature(client.create_profile.on).parameters.keys() - {"account", "app"} == ours - {"name"}

@@ -466,7 +466,7 @@ def test_a_wrong_setting_ends_celerys_commands_with_one_sentence(words):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_application_that_imports_actions_under_a_wrong_setting_is_told_at_once():
+def test_an_application_that_imports_actions_under_a_wrong_setting_fails_at_once():
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
         [sys.executable, "-c", "import tasks.registry"],

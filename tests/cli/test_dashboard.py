@@ -166,14 +166,14 @@ def test_a_pause_elsewhere_blocks_nothing():
     assert not any(each.row.why for each in overview(LOOKS[:1], PAUSES).rows)
 
 
-def test_a_queue_is_told_when_it_will_be_empty_and_at_what_pace_it_goes():
+def test_a_row_says_when_its_queue_will_be_empty_and_at_what_pace_it_goes():
     found = overview(LOOKS).rows[0]
 
     assert 800 < found.empty_at - AT <= 900  # 49,415 at 3,500 a minute
     assert column(limits.TAB, "Per minute", found).text == "3,500"
 
 
-def test_other_softwares_share_of_a_quota_is_told_as_a_part_of_it():
+def test_other_softwares_share_of_a_quota_is_shown_as_a_part_of_it():
     [each] = [look(SHOP, [("get_tags", ((0, 10, 1_000), (0, 150, 60_000)), 0)], "m", now=1)]
     [eaten] = [replace(each, buckets=(replace(each.buckets[0], foreign=60),))]
 
@@ -219,7 +219,7 @@ def test_the_page_names_the_buckets_of_which_another_program_takes_most():
     assert told.text == f"{SHOP}: another program takes 40% of get_tags"
 
 
-def test_of_many_pauses_the_first_are_told_and_the_others_counted():
+def test_of_many_pauses_the_first_are_named_and_the_others_counted():
     pauses = [Pause(f"account:shop-{n}", "root", "why", AT, None, "") for n in range(1_000)]
 
     told = overview(LOOKS, pauses).notes
@@ -276,7 +276,7 @@ def test_of_few_lines_all_are_looked_at_each_time_and_none_twice():
     assert sorted(governor.looked) == sorted(governor.names * 2)
 
 
-def test_only_the_rows_of_an_account_whose_lines_have_changed_are_made_anew():
+def test_only_the_rows_of_an_account_whose_lines_have_changed_are_made_again():
     one, two = (look(alias, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1) for alias in ("one", "two"))
     page = limits.Overview()
     before = {each.account: each for each in page.reading([one, two], [], AT, SLOTS).rows}
@@ -287,7 +287,7 @@ def test_only_the_rows_of_an_account_whose_lines_have_changed_are_made_anew():
     assert (before["two"].waiting, after["two"].waiting) == (1, 2)
 
 
-def test_a_pause_and_workers_that_come_or_go_make_all_rows_anew():
+def test_a_pause_and_workers_that_come_or_go_make_all_rows_again():
     [one] = [look(SHOP, [("get_tags", ((0, 10, 1_000),), 0)], "m", now=1)]
     page, pause = limits.Overview(), Pause("tier:klaviyo.m", "root", "why", AT, None, "")
 
@@ -305,7 +305,7 @@ def test_a_line_that_is_gone_has_no_row():
     assert page.reading([], [], AT, SLOTS).rows == []
 
 
-def test_accounts_of_one_company_are_told_together_as_they_draw_on_the_same_bucket():
+def test_accounts_of_one_company_are_shown_together_as_they_draw_on_the_same_bucket():
     one, two = (look(alias, [("get_tags", ((5, 10, 1_000),), 0)], "m", now=1) for alias in ("one", "two"))
     joined = replace(two, buckets=one.buckets)
 
@@ -325,7 +325,7 @@ def test_a_line_that_one_visitor_was_just_shown_is_not_read_again_for_another():
     assert governor.looked == [governor.names[n] for n in (0, 1, 2, 1)]
 
 
-def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_buckets(settings, real_redis):
+def test_the_rows_that_are_shown_are_read_again_with_those_that_share_their_buckets(settings, real_redis):
     shared = Bucket("include=lists", Limits.parse("1/s 15/m"))
     one, two = (Line(SHOP, (Bucket(name, Limits.parse("10/s 150/m")), shared)) for name in ("one", "two"))
     for number, each in enumerate((one, two, one, two)):
@@ -480,7 +480,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
         Account("uk", None, None, generation=8, unreadable="its key is not known"),
     ]
 
-    found = accounts.known(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
+    found = accounts.list_accounts(some, [Pause("account:eu", "root", "moved", AT, None, "")], {"us": AT})
 
     assert [(each.row.alias, each.row.kind, each.row.where, each.row.state) for each in found] == [
         ("eu", "company id", "settings", PAUSED),
@@ -494,7 +494,7 @@ def test_accounts_tell_what_they_have_and_nothing_of_it(settings):
 
 
 def test_a_revision_is_counted_down_until_klaviyo_retires_it():
-    left = {day: accounts.revision_left("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
+    left = {day: accounts.describe_revision("2026-07-15", date(2028, 7, day)) for day in (13, 14, 15)}
 
     assert left[13].endswith("revision 2026-07-15 for 2 more days.")
     assert left[14].endswith("revision 2026-07-15 for 1 more day.")
@@ -636,7 +636,7 @@ def test_a_group_is_repeated_once_and_what_may_have_been_carried_out_only_by_who
     assert failures.replay_group(count.group.id, yes_again=True) == [failures.GONE]
 
 
-def test_a_tab_that_was_changed_is_read_anew_at_once():
+def test_a_tab_that_was_changed_is_read_again_at_once():
     async def look_twice():
         clock = iter(range(100))
         snapshots, reads = Snapshots(lambda: next(clock) / 1_000), []

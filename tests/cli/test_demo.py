@@ -57,7 +57,7 @@ def test_customers_with_addresses_only_are_known_by_them(write):
     assert data.customers[0].profile == {"email": "ada@example.com", "first_name": "Ada"}
 
 
-def test_rows_that_cannot_be_imported_are_left_out_and_told_with_the_reason(write):
+def test_rows_that_cannot_be_imported_are_left_out_and_reported_with_the_reason(write):
     path = write(
         "people.csv",
         ["email", "name"],

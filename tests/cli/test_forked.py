@@ -62,12 +62,12 @@ def test_a_fork_has_the_variables_of_the_server_and_those_that_it_is_given(evalu
     assert evaluate("os.environ['COLOUR']", "os.environ['SIZE']", SIZE="large") == ["red", "large"]
 
 
-def test_a_fork_reads_its_settings_anew(evaluate):
+def test_a_fork_reads_its_settings_again(evaluate):
     for number in ("7", "8"):
         assert evaluate("app.conf.worker_concurrency", KLAVIYO_CONCURRENCY=number) == [number]
 
 
-def test_a_fork_that_begins_anew_becomes_the_same_program(evaluate):
+def test_a_fork_that_restarts_becomes_the_same_program(evaluate):
     words = ["sys.orig_argv[1:]", "sys.argv[1:]"]
 
     assert evaluate(*words) == [str(["-m", "evaluate", *words]), str(words)]
@@ -107,7 +107,7 @@ def test_a_fork_that_is_killed_ends_with_the_signal(forks, tmp_path):
     assert process.wait() == -signal.SIGKILL
 
 
-def test_whoever_asks_a_server_that_has_ended_is_told_so(surroundings, tmp_path):
+def test_whoever_asks_a_server_that_has_ended_learns_that(surroundings, tmp_path):
     with forking() as server, (tmp_path / "printed").open("wb") as output:
         process = server.fork("evaluate", ["evaluate", "time.sleep(60)"], {}, output)
         os.kill(psutil.Process(process.pid).ppid(), signal.SIGKILL)

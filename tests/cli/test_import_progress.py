@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from cli.imports import run as import_run
-from cli.imports.view import NO_WORKER, Progress, lines
+from cli.imports.view import NO_WORKER, Progress, progress_lines
 from tasks.imports.run import Import
 from tasks.imports.sending import AnotherSource, Stopped
 from tests.cli.import_runs import report, seen
@@ -44,7 +44,7 @@ class TestCarriedOut:
         assert capsys.readouterr().err == ""
 
     @pytest.mark.parametrize(("count", "said"), [(1, "for 1 job and"), (2, "for 2 jobs and")])
-    def test_one_job_is_not_told_as_several(self, monkeypatch, capsys, count, said):
+    def test_one_job_is_not_written_as_several(self, monkeypatch, capsys, count, said):
         self.ended(monkeypatch, report(jobs=count))
         assert said in capsys.readouterr().out
 
@@ -70,11 +70,11 @@ class TestCarriedOut:
         assert self.ended(monkeypatch, KeyboardInterrupt()) == 130
         assert capsys.readouterr().err == "Interrupted before anything was sent.\n"
 
-    def test_rows_of_a_part_that_was_taken_back_are_told_and_the_exit_code_is_1(self, monkeypatch, capsys):
+    def test_rows_of_a_part_that_was_taken_back_are_reported_and_the_exit_code_is_1(self, monkeypatch, capsys):
         assert self.ended(monkeypatch, report(landed=1, withdrawn=2)) == 1
         assert "2: the same import with --run R sends them" in capsys.readouterr().out
 
-    def test_a_run_that_somebody_cancelled_says_so(self, monkeypatch, capsys):
+    def test_a_run_that_was_cancelled_says_so(self, monkeypatch, capsys):
         assert self.ended(monkeypatch, Stopped("…"), seen()) == 1
         assert "Run R was cancelled" in capsys.readouterr().err
 
@@ -89,7 +89,7 @@ class TestCarriedOut:
             self.ended(monkeypatch, AnotherSource("customers.csv", "…"), seen(parts=2, landed=10))
         assert "resume it" not in capsys.readouterr().err
 
-    def test_what_is_wrong_before_anything_is_sent_is_told_by_the_command(self, monkeypatch):
+    def test_what_is_wrong_before_anything_is_sent_is_reported_by_the_command(self, monkeypatch):
         with pytest.raises(SourceError):
             self.ended(monkeypatch, SourceError("customers.csv", "it is empty"))
 
@@ -107,7 +107,7 @@ class TestProgress:
         out = io.StringIO()
         return Progress(Console(file=out, width=200), clock), out
 
-    def test_the_end_is_told_by_how_fast_rows_land_and_by_the_share_of_the_file(self, clock):
+    def test_the_end_is_estimated_from_how_fast_rows_land_and_from_the_share_of_the_file(self, clock):
         progress, _ = self.progress(clock)
 
         progress.pace(seen(rows=1_000, read=10, size=100))
@@ -117,7 +117,7 @@ class TestProgress:
         assert (pace.done, pace.total, pace.per_second) == (2_100, 10_000, 500)
         assert pace.left == (10_000 - 2_100) / 500
 
-    def test_of_standard_input_nobody_knows_the_end(self, clock):
+    def test_the_end_of_standard_input_is_unknown(self, clock):
         progress, _ = self.progress(clock)
 
         progress.pace(seen())
@@ -126,7 +126,7 @@ class TestProgress:
         pace = progress.pace(run)
 
         assert (pace.total, pace.left) == (None, None)
-        assert lines(run, pace) == (
+        assert progress_lines(run, pace) == (
             "rows  5,000 read, 2,000 landed, 0 did not",
             "jobs  0 begun, 0 settled; 500 rows/s",
         )

@@ -173,7 +173,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(("answer", "count"), [("y\n", 1), ("n\n", 0)])
     def test_somebody_at_a_terminal_is_asked(self, brevo, asked, monkeypatch, answer, count):
-        monkeypatch.setattr("cli.imports.plan._somebody", lambda: True)
+        monkeypatch.setattr("cli.imports.plan._is_interactive", lambda: True)
 
         result = run("import", str(brevo), typed=answer)
 
@@ -220,7 +220,7 @@ class TestPlan:
             (None, "cannot be read"),
         ],
     )
-    def test_a_plan_that_is_none_is_told_in_a_sentence(self, source, tmp_path, content, said):
+    def test_a_file_that_is_no_plan_is_reported_in_a_sentence(self, source, tmp_path, content, said):
         plan = tmp_path / "plan.toml"
         if content:
             plan.write_text(content)
@@ -318,7 +318,7 @@ class TestPlan:
         assert "mail email address ada@example.com" in told
         assert (refused.exit_code, "needs database_url" in refused.stderr) == (2, True)
 
-    def test_rows_that_would_be_turned_down_are_told_with_the_plan(self, source):
+    def test_rows_that_would_be_turned_down_are_reported_with_the_plan(self, source):
         result = run("import", str(source), "--dry-run")
 
         assert result.exit_code == 1
@@ -348,7 +348,7 @@ class TestList:
             ("Vip", "several lists are called 'Vip': give the id of one, 'VIP' (BBBBBB), 'vip' (CCCCCC)"),
         ],
     )
-    def test_one_that_is_not_there_or_not_the_only_one_is_told_with_what_is_near(self, given, said):
+    def test_a_list_that_is_missing_or_ambiguous_is_reported_with_what_is_near(self, given, said):
         with pytest.raises(InputError) as refused:
             named("profiles", given, LISTS)
 

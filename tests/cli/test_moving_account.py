@@ -189,7 +189,7 @@ def test_what_was_broken_off_goes_on_with_the_same_command(begun):
         ("stored", "us", r"there is no Redis 'us' \(known: main, eu\)"),
     ],
 )
-def test_what_cannot_move_is_told(two_redis, name, to, said):
+def test_what_cannot_move_is_reported(two_redis, name, to, said):
     with pytest.raises(SettingsError, match=said):
         begin_move(name, to)
 
@@ -211,7 +211,7 @@ def test_nor_does_one_of_which_an_action_is_paused(begun):
         begin_move("stored", "main")
 
 
-def test_what_somebody_has_paused_while_it_moved_stays_paused(begun):
+def test_what_was_paused_while_it_moved_stays_paused(begun):
     begin_move("stored", "main")
     get_governor().pause("account:stored", "somebody", "a campaign goes first", since=time.time())
     answered("eu", begun)
@@ -239,7 +239,7 @@ def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_addre
         assert get_account_store().read("stored").key() == "pk_stored"
 
 
-def test_an_account_that_moves_away_from_others_of_its_company_is_told_of(begun, settings):
+def test_an_account_that_moves_away_from_others_of_its_company_is_reported(begun, settings):
     settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
     settings.setattr("cli.moving_account.QUIET_S", 0.1)
     forget()

@@ -80,7 +80,7 @@ def test_a_command_that_would_add_something_says_why_it_cannot(server, condition
 
 
 @pytest.mark.parametrize("condition", [full, read_only])
-def test_a_caller_is_told_the_reason_and_not_asked_whether_redis_is_up(server, condition):
+def test_a_caller_learns_the_reason_and_is_not_asked_whether_redis_is_up(server, condition):
     said = condition(server)
 
     with pytest.raises(NotConfirmed, match=said) as caught:

@@ -37,7 +37,7 @@ class Numbers:
 
 
 @pytest.mark.parametrize("changes", [1, MAX_MOVED_SINGLY, MAX_MOVED_SINGLY * 3])
-def test_rows_are_those_of_sorting_anew_however_much_has_changed(changes: int) -> None:
+def test_rows_are_those_of_sorting_again_however_much_has_changed(changes: int) -> None:
     numbers, random = Numbers(1000), Random(1)
     numbers.rows()
     for _ in range(changes):

@@ -111,7 +111,7 @@ def test_the_windows_tell_what_was_admitted_in_each_full_minute(sandbox: Sandbox
     assert [count for _, count in bucket["full_windows"]["60"]] == [1, 1]
 
 
-def test_a_reset_forgets_everything_and_keeps_windows_when_told(sandbox: Sandbox) -> None:
+def test_a_reset_forgets_everything_and_keeps_windows_on_request(sandbox: Sandbox) -> None:
     sandbox.profile(email="ada@example.com")
     assert sandbox.get("/api/accounts").status_code == 200
     sandbox.post("/_sandbox/reset", {"keep_windows": True})

@@ -71,7 +71,7 @@ def test_a_run_that_is_renewed_keeps_its_lock(server):
     assert not begin_run(NEXT, "two", 60)
 
 
-def test_a_run_that_is_no_longer_heard_from_makes_way_and_is_told_to_stop(server):
+def test_a_run_that_is_no_longer_heard_from_makes_way_and_has_to_stop(server):
     begin_run(RUN, "one", 60)
     time_runs_out(server)
 

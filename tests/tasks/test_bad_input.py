@@ -307,7 +307,7 @@ def test_what_is_inside_an_unrestricted_part_is_checked_and_named(name: str, giv
     assert f"parameter {told}" in refused(name, given)
 
 
-def test_a_kind_of_block_that_klaviyo_does_not_know_is_told_what_it_may_be():
+def test_a_kind_of_block_that_klaviyo_does_not_know_is_refused_with_the_known_ones():
     definition = {"content_type": "block", "type": SECRET, "data": {}}
 
     assert "'button'" in refused("create_universal_content", {"name": "New", "definition": definition})

@@ -57,7 +57,7 @@ def test_a_lists_name_is_found_or_it_is_said_that_there_is_none(changed: Any):
 
 @many
 @given(malformed(LIST))
-def test_addresses_are_found_or_told_and_none_is_lost(changed: Any):
+def test_addresses_are_found_or_reported_and_none_is_lost(changed: Any):
     envelope = answered(changed)
     if envelope is None:
         return

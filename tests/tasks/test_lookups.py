@@ -38,7 +38,7 @@ def klaviyo(asked: list[dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     return ask
 
 
-def test_addresses_become_ids_and_those_that_nobody_has_are_told():
+def test_addresses_become_ids_and_those_that_nobody_has_are_reported():
     params = {"list_id": "L1", "emails": ["ada@example.com", "nobody@example.com", "GRACE@example.com"]}
 
     resolved = resolve_addresses(params, klaviyo([]))

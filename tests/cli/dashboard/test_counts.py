@@ -21,10 +21,10 @@ def numbers(read, name="Numbers"):
     return Tab(name, read, (text_column("Name", str),), str, "", troubles=lambda number: number)
 
 
-def test_a_tab_counts_what_somebody_has_to_look_at():
+def test_a_tab_counts_what_needs_attention():
     group = Group("get_tags-1", "get_tags", "NotFound", "404")
-    [eu] = accounts.known([Account("eu", None, "A")], [Pause("account:eu", "root", "moved", AT, None)], {})
-    [us] = accounts.known([Account("us", None, "B")], [], {})
+    [eu] = accounts.list_accounts([Account("eu", None, "A")], [Pause("account:eu", "root", "moved", AT, None)], {})
+    [us] = accounts.list_accounts([Account("us", None, "B")], [], {})
 
     assert failures.TAB.troubles(failures.GroupRow(Count(group, 7, AT, AT))) == 7
     assert [jobs.TAB.troubles(jobs.JobRow(job, "", 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
@@ -36,7 +36,7 @@ def test_a_tab_counts_what_somebody_has_to_look_at():
     assert advice(group).rank > 0
 
 
-def test_the_first_visitor_is_told_the_counts_and_later_ones_cost_no_reading():
+def test_the_first_visitor_is_shown_the_counts_and_later_ones_cost_no_reading():
     async def looking():
         now, reads = [0.0], []
         snapshots = Snapshots(lambda: now[0])

@@ -41,7 +41,7 @@ def test_events_are_listened_for_as_often_however_long_redis_is_away(slept):
     assert slept == [RETRY_PAUSE_S] * 20
 
 
-def test_a_connection_on_which_no_worker_is_heard_is_made_anew_at_once(slept):
+def test_a_connection_on_which_no_worker_is_heard_is_replaced_at_once(slept):
     with pytest.raises(Enough):
         listening(TimeoutError(), TimeoutError(), Enough()).run()
 

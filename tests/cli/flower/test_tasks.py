@@ -192,7 +192,7 @@ def test_rows_that_wait_are_in_the_order_in_which_they_will_be_sent(lists, gover
     assert "elsewhere" in shown("")
 
 
-def test_what_was_revoked_is_told_from_what_a_worker_has_taken(lists, governor, client):
+def test_what_was_revoked_is_distinguished_from_what_a_worker_has_taken(lists, governor, client):
     for id in ("taken", "revoked"):
         governor.wait(ref(line()), "now", id, message(id=id))
     lists.read(NOW)

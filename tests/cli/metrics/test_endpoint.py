@@ -19,7 +19,7 @@ def away(most):
     raise redis.ConnectionError("away")
 
 
-def test_a_part_that_cannot_be_read_is_told_as_down_beside_the_others(caplog):
+def test_a_part_that_cannot_be_read_is_reported_as_down_beside_the_others(caplog):
     text = generate_latest(
         Deployment([("first", away), ("second", lambda most: [single("x", "X.", most)])], 7)
     ).decode()

@@ -124,7 +124,7 @@ def test_a_request_that_draws_on_two_buckets_is_under_way_once():
     assert (found["tier_in_flight_requests", "L"], found["tier_in_flight_requests", "XL"]) == (10, 40)
 
 
-def test_what_is_paused_tells_nobodys_name():
+def test_what_is_paused_shows_nobodys_name():
     pauses = [*PAUSES, Pause("action:send_campaign", "ada@example.com", "ask ada@example.com", AT, None, "")]
 
     found = dict(limits._pauses([replace(pauses[0], key="fingerprint"), pauses[1]]))

@@ -34,7 +34,7 @@ def test_a_day_that_is_spent_feeds_no_worker():
 
 
 @pytest.mark.parametrize("held", [{"blocked": 60.0}, {"foreign": 750}])
-def test_a_bucket_that_is_blocked_or_eaten_up_by_others_feeds_none(held):
+def test_a_bucket_that_is_blocked_or_used_up_by_others_feeds_none(held):
     assert wanted(line(100_000, (0, 750, 60_000), **held)) == 0
 
 

@@ -99,7 +99,7 @@ def test_the_command_writes_the_table_and_says_so(tmp_path: Path):
     assert written.read_text() == text(table(API))
 
 
-def test_what_is_no_file_of_klaviyos_or_cannot_be_written_is_told_in_one_sentence(tmp_path: Path):
+def test_what_is_no_file_of_klaviyos_or_cannot_be_written_is_reported_in_one_sentence(tmp_path: Path):
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(API))
     odd = tmp_path / "odd.json"

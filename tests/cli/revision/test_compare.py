@@ -12,6 +12,7 @@ from pydantic import Field
 from typer.testing import CliRunner
 from typing_extensions import TypedDict
 
+import tasks.registry  # noqa: F401  registers every action
 from cli.commands import app
 from cli.revision import compare as revision
 from cli.revision.body_table import table
@@ -298,7 +299,7 @@ def test_what_a_field_is_filtered_by_is_compared(monkeypatch: Any, told: Any, di
     assert found(lambda api, get, post, data: get.update({"x-klaviyo-filters": {"status": told}})) == differences
 
 
-def test_what_a_declaration_leaves_free_is_told_by_the_shapes_that_bodies_are_checked_by(
+def test_what_a_declaration_leaves_free_is_found_by_the_shapes_that_bodies_are_checked_by(
     monkeypatch: pytest.MonkeyPatch,
 ):
     free = {"extra": {"type": "object", "properties": {"width": {"type": "integer"}}}}

@@ -271,7 +271,7 @@ def test_a_run_ends_even_if_the_worker_that_wrote_its_last_page_died_before_endi
     assert len(pulling.told) == 1
 
 
-def test_a_page_that_comes_again_after_the_end_of_its_run_has_redis_told_of_that(pulling):
+def test_a_page_that_comes_again_after_the_end_of_its_run_records_the_end_in_redis(pulling):
     pulling.start_run("profiles")
     _, first = pulling.asked[0]
     pulling.answer(profile("P1"), following=cursor("b"))

@@ -48,7 +48,7 @@ def test_what_is_not_there_is_left_out():
     assert resources.attributes(bare) == {}
 
 
-def test_relationships_are_the_ids_that_the_page_told():
+def test_relationships_are_the_ids_that_the_page_contained():
     one = {"data": {"type": "metric", "id": "M1"}}
     many = {"data": [{"type": "tag", "id": "T1"}, {"type": "tag", "id": "T2"}]}
     found = resource(metric=one, tags=many, profile={"links": {}}, template={"data": None})

@@ -26,7 +26,7 @@ def test_another_push_another_account_and_the_next_run_are_not_blocked():
         pass
 
 
-def test_a_run_that_was_suspended_for_too_long_is_told_that_it_has_lost_the_lock(client, monkeypatch):
+def test_a_run_that_was_suspended_for_too_long_learns_that_it_has_lost_the_lock(client, monkeypatch):
     monkeypatch.setattr(push_lock, "LOCK_TTL_S", 0.1)
 
     with hold_lock("default", "events", "slow") as lost:

@@ -84,7 +84,7 @@ def test_a_time_without_an_offset_is_in_utc_whatever_the_session_says():
     assert [row["since"] for row in read("consent")] == [datetime(2026, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC)]
 
 
-def test_a_suppression_is_told_beside_the_consent_and_in_rows_of_its_own():
+def test_a_suppression_is_shown_beside_the_consent_and_in_rows_of_its_own():
     marketing = {
         "consent": "SUBSCRIBED",
         "suppression": [

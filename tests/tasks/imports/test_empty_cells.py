@@ -39,6 +39,6 @@ def test_an_empty_cell_unsets_its_property_where_that_is_asked_for(run: Run):
         ("profiles", "email,patch_properties.unset\n", "use one of them"),
     ],
 )
-def test_what_empty_cells_cannot_clear_is_told(run: Run, kind: str, rows: Any, told: str):
+def test_what_empty_cells_cannot_clear_is_reported(run: Run, kind: str, rows: Any, told: str):
     with pytest.raises(InputError, match=told):
         run(kind, rows, clear_empty=True)

@@ -156,7 +156,7 @@ def test_an_edit_that_is_not_safe_to_repeat_is_refused(run: Run, kind: str, colu
     assert f"column {column!r}: {advice}" in str(refused.value)
 
 
-def test_all_columns_that_lead_nowhere_are_told_at_once(run: Run):
+def test_all_columns_that_lead_nowhere_are_reported_at_once(run: Run):
     with pytest.raises(InputError) as refused:
         run("profiles", "email,Town,Plan\n")
 

@@ -236,7 +236,7 @@ def test_the_source_is_never_the_file_of_its_own_rejects(tmp_path: Path):
         reject_path(path, path, open_rows(path), "R")
 
 
-def test_a_reject_file_that_cannot_be_written_is_told_before_anything_is_sent(tmp_path: Path):
+def test_a_reject_file_that_cannot_be_written_is_reported_before_anything_is_sent(tmp_path: Path):
     path = tmp_path / "rows.csv"
     path.write_text(CSV)
 
@@ -253,7 +253,7 @@ def test_reasons_that_differ_in_a_number_or_a_quotation_are_one():
     assert reasons.most_frequent() == [("no such list 'A'", 3), ("the row is 5,001 bytes", 2), ("email: missing", 1)]
 
 
-def test_reasons_without_end_are_told_apart_only_up_to_a_hundred():
+def test_reasons_without_end_are_counted_apart_only_up_to_a_hundred():
     reasons = Reasons("x" * number for number in range(150))
 
     assert reasons.most_frequent()[0] == ("other reasons", 50)

@@ -37,5 +37,5 @@ def test_a_key_that_begins_like_another_is_not_taken_for_it(max_in_table: int):
     assert seen.add([alike[-1], last]) == [0]
 
 
-def test_keys_repeated_within_one_call_are_told():
+def test_keys_repeated_within_one_call_are_found():
     assert SeenKeys().add([1, 2, 1, 3, 2]) == [2, 4]

@@ -118,7 +118,7 @@ def test_a_part_that_has_not_landed_is_sent_again_and_counted_once(at: Sending, 
     assert at.ledger.job(id).state == "spawning"
 
 
-def test_a_part_of_which_nobody_knows_is_not_sent_again(at: Sending):
+def test_a_part_whose_outcome_is_unknown_is_not_sent_again(at: Sending):
     id = at.send()
     at.end(id, "unknown", "not accepted")
     at.sender = at.taken_up()
@@ -206,7 +206,7 @@ def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_
     assert [each["row"] for each in at.ledger.rejects_of(id)] == [12]
 
 
-def test_where_klaviyo_points_at_every_record_none_is_told_from_the_others(at: Sending):
+def test_where_klaviyo_points_at_every_record_the_whole_part_is_at_fault(at: Sending):
     id = at.send()
     at.ledger.mark_sending(id, LEASE)
 

@@ -63,7 +63,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, li
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
-def test_the_encoding_is_told_by_the_bytes(tmp_path: Path, encoding: str):
+def test_the_encoding_is_detected_by_the_bytes(tmp_path: Path, encoding: str):
     source = open_rows(file(tmp_path, "förnamn;ort\nÅsa;Växjö\n".encode(encoding)))
 
     assert source.columns == ("förnamn", "ort")
@@ -72,14 +72,14 @@ def test_the_encoding_is_told_by_the_bytes(tmp_path: Path, encoding: str):
     assert source.dialect.encoding == encoding
 
 
-def test_the_encoding_is_told_by_the_first_letter_that_is_no_ascii_however_late(tmp_path: Path):
+def test_the_encoding_is_detected_by_the_first_letter_that_is_not_ascii_however_late(tmp_path: Path):
     content = b"email\n" + b"ada@example.com\n" * 100_000
 
     assert rows_of(open_rows(file(tmp_path, content + "Jürgen\n".encode("cp1252"))))[-1] == ["Jürgen"]
     assert rows_of(open_rows(file(tmp_path, content + b"J\xc3\xbcrgen\n")))[-1] == ["Jürgen"]
 
 
-def test_polish_and_russian_letters_of_one_byte_are_told_apart(tmp_path: Path):
+def test_polish_and_russian_letters_of_one_byte_are_distinguished(tmp_path: Path):
     polish, russian = "imię\nŁukasz Żółć\n", "имя\nИван Петров, Москва\n"
 
     assert rows_of(open_rows(file(tmp_path, polish.encode("cp1250")))) == [["Łukasz Żółć"]]
@@ -109,7 +109,7 @@ def test_an_encoding_can_be_said_and_has_to_be_one(tmp_path: Path):
         open_rows(path, encoding="base64")
 
 
-def test_columns_that_are_named_twice_or_not_at_all_are_told_by_their_place(tmp_path: Path):
+def test_columns_that_are_named_twice_or_not_at_all_are_named_by_their_place(tmp_path: Path):
     source = open_rows(file(tmp_path, "first_name, email ,email,\ufeff\na,b,c,d\n"))
 
     assert source.columns == ("first_name", "email", "email (3)", "column 4")
@@ -189,7 +189,7 @@ def test_the_times_of_spark_are_read_as_they_were_written(tmp_path: Path):
     assert rows_of(open_rows(tmp_path / "rows.parquet")) == [{"until": forever}]
 
 
-def test_a_time_that_no_calendar_has_is_told_with_its_column(tmp_path: Path):
+def test_a_time_that_no_calendar_has_is_reported_with_its_column(tmp_path: Path):
     times = {
         "joined": pyarrow.array([0], pyarrow.timestamp("us")),
         "left": pyarrow.array([2**62], pyarrow.timestamp("us")),
@@ -213,7 +213,7 @@ NO_TEXT = pyarrow.Array.from_buffers(
         ({"at": pyarrow.array([1], pyarrow.timestamp("us", "Moon/Tycho"))}, "the time zone of at is not known here"),
     ],
 )
-def test_what_python_cannot_express_is_told_with_its_column(
+def test_what_python_cannot_express_is_reported_with_its_column(
     tmp_path: Path, columns: dict[str, pyarrow.Array], told: str
 ):
     table = pyarrow.table({"email": ["ada@example.com"], **columns})
@@ -428,7 +428,9 @@ def test_any_iterable_of_mappings_is_a_source():
         ("rows.pdf", TABLE.encode(), "its name does not show its format"),
     ],
 )
-def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path, name: str, content: bytes, told: str):
+def test_a_file_that_is_not_what_it_claims_is_reported_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes, told: str
+):
     with pytest.raises(SourceError, match=told) as refused:
         rows_of(open_rows(file(tmp_path, content, name)))
 
@@ -436,7 +438,7 @@ def test_a_file_that_is_not_what_it_claims_is_told_in_a_sentence(tmp_path: Path,
     assert str(refused.value).count(".") == name.count(".") + 1
 
 
-def test_a_file_that_is_not_there_is_told_in_a_sentence(tmp_path: Path):
+def test_a_file_that_is_not_there_is_reported_in_a_sentence(tmp_path: Path):
     with pytest.raises(SourceError, match=r"customers\.csv: it cannot be read: No such file or directory\."):
         open_rows(tmp_path / "customers.csv")
 

@@ -35,7 +35,7 @@ def test_a_variant_stays_with_its_item_and_is_left_alone_where_it_is_the_same():
     assert differs(update, {"external_id": "M1-B", "title": "Red mug"})
 
 
-def test_relationships_are_not_told_with_what_is_there_so_they_are_always_sent():
+def test_relationships_are_not_read_with_what_is_there_so_they_are_always_sent():
     update = as_update(MUG | {"relationships": KITCHEN}, KINDS["update_catalog_items"])
 
     assert differs(update, {"title": "Mug"})

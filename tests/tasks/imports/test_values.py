@@ -65,7 +65,7 @@ def test_an_address_stays_as_it_is(cell: str):
         ("p" * 65 + "@example.com", "more than 64 characters before the @"),
     ],
 )
-def test_what_klaviyo_does_not_take_for_an_address_is_told(cell: str, told: str):
+def test_what_klaviyo_does_not_take_for_an_address_is_rejected_with_the_reason(cell: str, told: str):
     with pytest.raises(ValueError, match=told):
         parse_address(cell)
 
@@ -111,7 +111,7 @@ def test_a_number_may_begin_with_the_code_of_its_country_where_that_is_said():
         ("+1775555", None, "too few or too many digits"),
     ],
 )
-def test_what_is_no_phone_number_is_told(cell: str, country: str | None, told: str):
+def test_what_is_no_phone_number_is_rejected_with_the_reason(cell: str, country: str | None, told: str):
     with pytest.raises(ValueError, match=told):
         parse_phone(cell, country)
 
@@ -174,7 +174,7 @@ def test_a_country_is_known_by_its_code_and_its_names(name: str, code: str):
     assert country_code(name) == code
 
 
-def test_of_a_country_that_nobody_knows_nothing_is_told():
+def test_an_unknown_country_has_no_rules_for_phone_numbers():
     assert country_code("Atlantis") is None
 
 
@@ -210,12 +210,12 @@ def test_a_date_is_read_in_the_forms_of_exports(cell: str, read: date):
 @pytest.mark.parametrize(
     "cell", ["31/02/2024", "hello", "12:30", "13/13/2024", "June 31, 2024", "2024-05-23 25:00", ""]
 )
-def test_what_is_no_date_is_told(cell: str):
+def test_what_is_no_date_is_rejected_with_the_reason(cell: str):
     with pytest.raises(ValueError, match="this is not a date or time that can be read"):
         parse_date_or_time(cell)
 
 
-def test_day_and_month_are_told_by_evidence_and_never_guessed():
+def test_day_and_month_are_distinguished_by_evidence_and_never_guessed():
     assert [infer_order(cell) for cell in ("13/02/2024", "02/13/2024", "01/02/2024", "01.02.2024", "2024-01-02")] == [
         "day-first", "month-first", None, "day-first", None,
     ]  # fmt: skip
@@ -289,7 +289,7 @@ def test_a_number_is_read_with_its_currency_and_its_groups(cell: str, read: floa
 
 
 @pytest.mark.parametrize("cell", ["", "abc", "nan", "1,2,3", "٣", "5 apples", "(5", "1_000", "12-5"])
-def test_what_is_no_number_is_told(cell: str):
+def test_what_is_no_number_is_rejected_with_the_reason(cell: str):
     with pytest.raises(ValueError, match="this is not a number"):
         parse_amount(cell)
 

@@ -102,7 +102,7 @@ def test_where_the_job_does_not_say_whose_record_failed_all_go_alone(travelers, 
     assert travelers.klaviyo.requests == [("create_profile", 1)] * 12
 
 
-def test_a_job_that_did_not_end_well_is_told_to_each(travelers, steps, monkeypatch):
+def test_each_call_of_a_job_that_did_not_end_well_ends_with_it(travelers, steps, monkeypatch):
     carrier = handed_over(travelers, steps)
 
     with pytest.raises(JobCancelled):
@@ -151,7 +151,7 @@ def test_a_worker_that_dies_in_between_loses_and_doubles_nothing(travelers, step
     assert all(travelers.outcome(f"c{number}")["job_id"] == "K1" for number in range(12))
 
 
-def test_calls_of_a_job_that_somebody_has_withdrawn_go_alone(travelers, steps):
+def test_calls_of_a_job_that_was_withdrawn_go_alone(travelers, steps):
     carrier = handed_over(travelers, steps)
     steps.ledger.withdraw(carrier, {"status": "revoked", "id": None})
 
@@ -163,7 +163,7 @@ def test_calls_of_a_job_that_somebody_has_withdrawn_go_alone(travelers, steps):
 
 
 @pytest.mark.parametrize("gone", range(2))
-def test_calls_whose_account_is_gone_meanwhile_are_told_so(travelers, steps, monkeypatch, gone):
+def test_calls_whose_account_is_gone_meanwhile_fail_with_that_reason(travelers, steps, monkeypatch, gone):
     carrier = handed_over(travelers, steps)
     key = f"klaviyo:riders:{carrier}"
     for place, each in enumerate(travelers.client.lrange(key, 0, -1)[gone:], start=gone):
@@ -179,7 +179,7 @@ def test_calls_whose_account_is_gone_meanwhile_are_told_so(travelers, steps, mon
     assert not travelers.left()
 
 
-def test_calls_whose_account_is_gone_before_the_job_is_opened_are_told_so(travelers, steps, monkeypatch):
+def test_calls_whose_account_is_gone_before_the_job_is_opened_fail_with_that_reason(travelers, steps, monkeypatch):
     monkeypatch.setattr(riding, "see_to", lambda reminders: None)
     carrier = handed_over(travelers, steps)
     key = f"klaviyo:riders:{carrier}"

@@ -100,7 +100,7 @@ def opened(ledger, kind, state):
 
 @pytest.mark.parametrize("state", ["spawning", "accepted", "ended"])
 @pytest.mark.parametrize("kind", [LISTED, ALONE])
-def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_seen_to_soon(
+def test_a_job_whose_worker_died_before_it_had_published_the_next_step_is_resumed_soon(
     ledger, worker, time, reminders, kind, state
 ):
     assert JOB_KINDS[LISTED].listing

@@ -159,7 +159,7 @@ def test_what_klaviyo_has_accepted_is_not_sent_again_whatever_it_says(ledger, na
     holds({"data": {**JOB, "attributes": {**JOB["attributes"], "status": "queued"}}}, accept, status=202)
 
 
-def test_an_accepted_job_whose_id_is_not_told_is_looked_for(ledger, monkeypatch):
+def test_an_accepted_job_whose_id_is_unknown_is_looked_for(ledger, monkeypatch):
     sought = []
     monkeypatch.setattr(Find, "publish", lambda _, job, kind, after: sought.append(job.id))
     job = opened(ledger, "spawning")

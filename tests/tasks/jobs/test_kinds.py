@@ -29,7 +29,7 @@ def test_every_reading_of_one_job_is_one_that_the_action_takes(kind):
 
 
 @KIND
-def test_a_lost_spawn_is_looked_for_where_klaviyo_tells_what_it_was_about(kind):
+def test_a_lost_spawn_is_looked_for_where_klaviyo_lists_what_it_was_about(kind):
     assert (kind.trace == "contents") == bool(kind.contents)
     assert kind.trace != "id" or not kind.respawn
 

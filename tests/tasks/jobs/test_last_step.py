@@ -26,7 +26,7 @@ def collected(steps: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return carry_out
 
 
-def test_a_job_that_has_ended_is_settled_and_told(steps: Any, collected: Any):
+def test_a_job_that_has_ended_is_settled_and_reported(steps: Any, collected: Any):
     steps.accepted()
     steps.ledger.end("job", "complete", {"total": 2, "completed": 2})
 
@@ -36,7 +36,7 @@ def test_a_job_that_has_ended_is_settled_and_told(steps: Any, collected: Any):
     assert steps.job().state == "settled"
 
 
-def test_a_job_whose_result_could_not_be_stored_is_told_again_and_one_that_was_is_not(steps: Any, collected: Any):
+def test_a_job_whose_result_could_not_be_stored_is_reported_again_and_one_that_was_is_not(steps: Any, collected: Any):
     steps.accepted()
     steps.ledger.end("job", "complete", {"total": 2, "completed": 2})
     first = collected()
@@ -63,6 +63,6 @@ def test_a_bad_end_is_raised_after_it_is_settled(steps: Any, collected: Any):
     assert steps.job().state == "settled"
 
 
-def test_a_job_that_nobody_knows_any_more_has_failed(collected: Any):
+def test_a_job_that_the_ledger_has_forgotten_has_failed(collected: Any):
     with pytest.raises(JobFailed):
         collected()

@@ -145,7 +145,7 @@ def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, remind
     assert reminders.overdue(30) == ["job|b", f"slots|{GROUP}"]
 
 
-def test_a_job_that_nobody_has_gone_on_with_is_overdue_once_a_while(ledger, reminders, clock):
+def test_a_job_that_was_not_carried_on_is_overdue_once_a_while(ledger, reminders, clock):
     opened(ledger)
     clock.wait(16)
 
@@ -288,7 +288,7 @@ def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
     assert not ledger.watch(GROUP, "one", 60)
 
 
-def test_a_watcher_that_dies_before_its_first_look_is_seen_to(ledger, reminders, clock):
+def test_a_watcher_that_dies_before_its_first_poll_is_replaced(ledger, reminders, clock):
     ledger.watch(GROUP, "one", 60)
     clock.wait(16)
 
@@ -399,7 +399,7 @@ def test_a_job_that_was_taken_back_while_it_waited_gets_no_slot(ledger):
 
 
 @pytest.mark.parametrize("step", ["accepted", "ended"])
-def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(ledger, reminders, clock, step):
+def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_resumed(ledger, reminders, clock, step):
     accepted(ledger)
     reminders.set("job|job", None)
     if step == "ended":
@@ -414,7 +414,7 @@ def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_seen_to(le
     assert reminders.overdue(30) == ["job|job" if step == "ended" else "job|other"]
 
 
-def test_a_settled_job_is_seen_to_no_more(ledger, reminders, clock):
+def test_a_settled_job_is_resumed_no_more(ledger, reminders, clock):
     accepted(ledger)
     ledger.end("job", "complete")
     ledger.settle("job", JobOutcome("complete", {}))

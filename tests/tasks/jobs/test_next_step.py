@@ -54,7 +54,7 @@ def test_jobs_of_a_kind_that_is_listed_are_watched_together(steps: Any, publishe
     assert published == [(WATCH, "default")]
 
 
-def test_an_accepted_job_is_seen_to_by_its_watcher_alone(steps: Any, published: list[Any]):
+def test_an_accepted_job_is_resumed_by_its_watcher_alone(steps: Any, published: list[Any]):
     steps.accepted()
 
     go_on("job")
@@ -81,7 +81,7 @@ def test_a_job_that_has_ended_is_read_and_a_settled_one_goes_no_further(steps: A
     assert published == [(READ, "job")]
 
 
-def test_what_is_overdue_is_seen_to_and_what_cannot_be_keeps_nobody_waiting(steps: Any, published: list[Any]):
+def test_what_is_overdue_is_resumed_and_what_cannot_be_holds_up_nothing_else(steps: Any, published: list[Any]):
     steps.opened("job")
 
     see_to(["watch|default|no_such_kind", "nobody's|R1", "job|job", "job|unknown"])

@@ -91,7 +91,7 @@ def test_an_error_that_points_beyond_the_records_is_about_none_that_can_be_named
     assert (found.landed, found.rejected, found.unknown) == (3, 0, 1)
 
 
-def test_of_a_cancelled_part_nobody_can_tell():
+def test_the_outcome_of_a_cancelled_part_is_unknown():
     found = end(replace(JOB, status="cancelled", counters={"total": 4, "completed": 2}))
 
     assert (found.landed, found.rejected, found.unknown) == (0, 0, 4)

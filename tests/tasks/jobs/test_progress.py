@@ -29,7 +29,7 @@ def test_a_state_is_there_for_whoever_asks(stored):
 
 
 @pytest.mark.parametrize("end", ["SUCCESS", "FAILURE", "REVOKED"])
-def test_a_state_that_is_told_late_does_not_hide_the_end(stored, end):
+def test_a_state_that_is_reported_late_does_not_hide_the_end(stored, end):
     stored["job"] = end
 
     progress.show_state("job", "PROCESSING")

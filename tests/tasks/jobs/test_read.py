@@ -32,7 +32,7 @@ def answer(about: Reading, detail: str, following: str | None = None) -> None:
     Read().answered(page, {"job_id": "K-job"}, "default", about)
 
 
-def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
+def test_errors_are_read_to_the_last_page_before_the_job_is_reported(steps: Any):
     Read().publish(steps.job(), JOB_KINDS[NAME], 0.0)
 
     answer(steps.asked.pop().about, "first", NEXT)
@@ -45,7 +45,7 @@ def test_errors_are_read_to_the_last_page_before_the_job_is_told(steps: Any):
     assert [each["detail"] for each in steps.ledger.errors_of("job")] == ["first", "second"]
 
 
-def test_a_job_without_failures_has_nothing_to_be_read_and_is_told(steps: Any):
+def test_a_job_without_failures_has_nothing_to_be_read_and_is_reported(steps: Any):
     steps.accepted("good")
     steps.ledger.end("good", "complete", {"total": 2, "completed": 2, "failed": 0})
 
@@ -83,7 +83,7 @@ def test_errors_that_are_not_there_are_asked_for_again_before_they_count_as_expi
 @pytest.mark.parametrize(
     ("error", "status"), [(Gone("x", "default", 410, []), "expired"), (Unavailable("x", "default", "no"), "complete")]
 )
-def test_a_job_whose_errors_cannot_be_read_is_told_all_the_same(steps: Any, error: Exception, status: str):
+def test_a_job_whose_errors_cannot_be_read_is_reported_all_the_same(steps: Any, error: Exception, status: str):
     Read().failed(error, {}, "default", Reading("job", NAME))  # type: ignore[arg-type]
 
     assert (steps.job().status, steps.collected) == (status, ["job"])
