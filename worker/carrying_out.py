@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
@@ -20,7 +21,7 @@ from worker.accounts.lookup import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff
+from worker.backoff import backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     SENDER_DIED,
@@ -33,6 +34,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
     given_up,
+    rebuild,
 )
 from worker.execution import (
     Call,
@@ -46,14 +48,14 @@ from worker.execution import (
 )
 from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
-from worker.pauses import how_to_resume
+from worker.pauses import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, how_to_resume
 from worker.process import ending, prefetched_leases
 from worker.process.state import closing
 from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_settle, trace_wait
-from worker.together.traveling import reached, traveling
+from worker.together.sharing import traveling
 from worker.transport import together_of
 
 logger = get_logger(__name__)
@@ -278,6 +280,21 @@ def together_with(call: Call, request: Any) -> Together:
     if isinstance(wait, Mapping):
         return together_of(wait)
     return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
+
+
+def outcome(end: Envelope | KlaviyoError) -> bytes:
+    """Return how a call has ended that traveled with others, as it is kept for the worker that ends its task."""
+    if isinstance(end, KlaviyoError):
+        return orjson.dumps({"error": type(end).__name__, "args": end.args})
+    return orjson.dumps({"envelope": end})
+
+
+def reached(kept: str) -> Envelope:
+    """Return the envelope of a call that has ended, or raise its error."""
+    told: dict[str, Any] = orjson.loads(kept)
+    if "error" in told:
+        raise rebuild(told["error"], told["args"])
+    return Envelope(told["envelope"])
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:

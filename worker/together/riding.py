@@ -22,7 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.account_and_lane import taken
 from worker.api.jsonapi import Envelope
 from worker.backoff import backoff
-from worker.carrying_out import WaitingReason, count_attempts, make_call, pause_account
+from worker.carrying_out import WaitingReason, count_attempts, make_call, outcome, pause_account
 from worker.errors import (
     KlaviyoError,
     Malformed,
@@ -40,14 +40,14 @@ from worker.messages import unpacked
 from worker.redis.memory import size_if_large
 from worker.reminders import remind, see_to
 from worker.settings import Settings, get_settings
+from worker.together.dividing import Part, divided, split
 from worker.together.sharing import Sharing, sharing_of
-from worker.together.traveling import Part, divided, outcome, split
 
 logger = get_logger(__name__)
 
 #: Into how many parts a request is split each time that it has failed again: after five times, each of a thousand calls
 #: is alone.
-QUARTERS = 4
+PARTS_PER_SPLIT = 4
 
 #: The kind of reminder for calls that were handed over to a job, and the seconds after which somebody checks that the
 #: job is open: `tasks.jobs` does.
@@ -240,7 +240,9 @@ def _divided(
         # One of them may be what Klaviyo cannot process, and the others must not fail with it: a call that has failed
         # before goes with fewer others, and makes its last attempt alone.
         again = [place for place, each in enumerate(passengers) if each.rider.attempts]
-        for place, share in zip(again, split([shares[place] for place in again], QUARTERS, carrier), strict=True):
+        for place, share in zip(
+            again, split([shares[place] for place in again], PARTS_PER_SPLIT, carrier), strict=True
+        ):
             shares[place] = share
         last = [each.rider.attempts + 2 >= max_attempts for each in passengers]
         shares = ["" if alone else share for alone, share in zip(last, shares, strict=True)]
