@@ -243,7 +243,8 @@ def _read_key(variable: str | None) -> SecretStr:
     else:
         given, source = sys.stdin.readline(), "standard input"
     if not given.strip():
-        raise stop(f"There is no key in {source}.", EXIT_USAGE)
+        otherwise = "" if variable else ": pipe it in, or name a variable with --from-env"
+        raise stop(f"There is no key in {source}{otherwise}.", EXIT_USAGE)
     key: SecretStr = _checked(ApiKey, given, source)
     return key
 

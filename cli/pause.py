@@ -51,7 +51,8 @@ def resume(context: typer.Context, account: Account = None, action: ActionName =
     _require_options("resume", context.args)
     what = target(account, action, tier)
     was = any(_at_places(account, lambda: get_governor().resume(what)))
-    say(f"The {describe(what)} is resumed." if was else f"The {describe(what)} was not paused; see `klaviyo limits`.")
+    outcome = "has been resumed." if was else "was not paused; see `klaviyo limits`."
+    say(f"The {describe(what)} {outcome}")
 
 
 def _require_options(command: str, words: list[str]) -> None:

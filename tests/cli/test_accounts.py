@@ -88,7 +88,7 @@ def test_a_key_may_be_in_a_variable(store, settings):
     [
         (("add", "default"), "pk_x", "Account default is defined in the settings"),
         (("add", "a b"), "pk_x", "'a b' cannot name an account"),
-        (("add", "eu"), "", "There is no key in standard input."),
+        (("add", "eu"), "", "There is no key in standard input: pipe it in, or name a variable with --from-env."),
         (("add", "eu"), "pk_with blank", "standard input: it holds a character that no key has; copy it again."),
         (("add", "eu", "--timezone", "Mars"), "pk_x", "--timezone: this is not a time zone"),
         (("add", "eu", "--from-env", "NOTHING"), "", "There is no key in the variable NOTHING."),
