@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import redis
 import typer
 
 from cli.moving_redis import move as move_keys
@@ -29,5 +30,10 @@ def move(
         raise stop(f"The old address: {error}.", WRONG) from None
     if source.shown == get_settings().redis.shown:
         raise stop("KLAVIYO_REDIS_URL is the old address, too: set it to the new one.", WRONG)
-    number = move_keys(client_of(source), get_redis())
+    there = client_of(source)
+    try:
+        there.ping()
+    except redis.RedisError as error:
+        raise stop(f"The old Redis cannot be used at {source.shown} ({type(error).__name__}).") from None
+    number = move_keys(there, get_redis())
     stdout(soft_wrap=True).print(f"{number:,} keys were moved from {source.shown} to {get_settings().redis.shown}.")

@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 
 from cli.moving_redis import EMPTY, move
+from tests.cli.typed import run
 from tests.live.nodes import Cluster
 from tests.worker.governing import line, publish
 from worker.errors import SettingsError
@@ -83,3 +84,10 @@ def test_what_was_broken_off_is_begun_again(governor, client, new, monkeypatch):
 
     assert client.keys() == []
     assert Governor(new).count() == 1
+
+
+def test_of_two_redis_the_old_one_is_named_where_it_is_away(settings, real_redis):
+    told = run("move", "redis://:hidden@127.0.0.1:2/0")
+
+    assert told.exit_code == 1
+    assert told.stderr == "The old Redis cannot be used at redis://:**@127.0.0.1:2/0 (ConnectionError).\n"
