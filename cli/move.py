@@ -8,7 +8,7 @@ import redis
 import typer
 
 from cli.moving_redis import move as move_keys
-from cli.terminal import WRONG, stdout, stop
+from cli.terminal import FAILED, WRONG, stdout, stop
 from worker.redis.address import parse
 from worker.redis.connection import client_of, get_redis
 from worker.redis.patience import asking_redis_once
@@ -30,10 +30,11 @@ def move(
         raise stop(f"The old address: {error}.", WRONG) from None
     if source.shown == get_settings().redis.shown:
         raise stop("KLAVIYO_REDIS_URL is the old address, too: set it to the new one.", WRONG)
-    there = client_of(source)
+    old_redis = client_of(source)
     try:
-        there.ping()
-    except redis.RedisError as error:
-        raise stop(f"The old Redis cannot be used at {source.shown} ({type(error).__name__}).") from None
-    number = move_keys(there, get_redis())
+        old_redis.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        reason = f"The old Redis cannot be reached at {source.shown} ({type(error).__name__})"
+        raise stop(f"{reason}: start it, or correct OLD_URL.", FAILED) from None
+    number = move_keys(old_redis, get_redis())
     stdout(soft_wrap=True).print(f"{number:,} keys were moved from {source.shown} to {get_settings().redis.shown}.")

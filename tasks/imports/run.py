@@ -28,7 +28,7 @@ from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
 from worker.errors import InputError, SourceError
@@ -234,7 +234,9 @@ class _Watched:
             path = str(self._rejected.path) if self._rejected.written else ""
             reasons = self._rejected.reasons
             found = reasons.most_frequent()
-            get_runs().note(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
+            get_runs().record_progress(
+                self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts
+            )
             self.run = self._read()
             self._progress(self.run)
         return self.run
@@ -257,7 +259,7 @@ def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: 
         counts["rows"] += each.unchanged
         counts["unchanged"] += each.unchanged
         if each.part is not None:
-            items = len(numbers(each.part.rows))
+            items = len(parse_rows(each.part.rows))
             sender.send(each.action, each.part, items)
             counts["rows"] += items
             counts["bytes"] = sender.bytes

@@ -15,7 +15,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import outcome_error
 from tasks.jobs.records import records
-from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.rows import format_rows, parse_rows
 from tasks.jobs.withdraw import withdraw as withdraw_job
 from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
@@ -48,7 +48,7 @@ class PartsForgotten(KlaviyoError):
         run, missing = self.args
         return (
             f"Redis has lost {missing:,} of the parts of import {run}, as a failover may do: "
-            f"the same import with --run {run} sends what has not landed"
+            f"run the same import with --run {run} to send what has not landed"
         )
 
 
@@ -100,8 +100,8 @@ class Sender:
         if self._stop():
             raise Stopped(f"import {self._run.id} was interrupted")
         digest = blake2b(part.body, digest_size=12).hexdigest()
-        if not get_runs().digest(self._run.id, part.number, digest):
-            first, *others = numbers(part.rows)
+        if not get_runs().is_same_part(self._run.id, part.number, digest):
+            first, *others = parse_rows(part.rows)
             where = f"somewhere in rows {first:,} to {others[-1]:,}" if others else f"in row {first:,}"
             raise AnotherSource(
                 self._run.source, f"it has changed since run {self._run.id} began, {where}; import it as a new run"
@@ -135,12 +135,12 @@ class Sender:
 
     def _open_halves(self, split: Job, part: Part) -> None:
         """Open jobs for the halves of a split part: one may have landed, the other not."""
-        kind, rows = JOBS[split.kind], numbers(split.rows)
+        kind, rows = JOBS[split.kind], parse_rows(split.rows)
         middle, whole = len(rows) // 2, Request("POST", "", {}, part.body)
-        items = dict(zip(numbers(part.rows), records(part.body, kind.path), strict=True))
+        items = dict(zip(parse_rows(part.rows), records(part.body, kind.path), strict=True))
         for name, own in (("a", rows[:middle]), ("b", rows[middle:])):
             body = replace_records(whole, kind, [items[row] for row in own]).body or b""
-            self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=ranges(own)), len(own))
+            self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=format_rows(own)), len(own))
 
     def wait(self, parts: int, size: int) -> None:
         """Block until fewer than ``parts``, and at most ``size`` bytes of them, wait for their request."""

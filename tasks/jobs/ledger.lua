@@ -271,7 +271,7 @@ function ops.mark_expired(id)
 end
 
 -- account|kind token -> 1 if the watcher may stop: Klaviyo has no job of the group. A job accepted later starts one.
-function ops.rest(group, token)
+function ops.stop_watching(group, token)
   local key = P .. 'jobs:watch:' .. group
   if call('GET', key) ~= token then return 1 end
   for _, id in ipairs(call('ZRANGE', P .. 'jobs:open:' .. group, 0, -1)) do

@@ -42,7 +42,7 @@ def test_a_jobs_page_names_every_row_as_the_file_numbers_it():
 
 def test_whatever_signs_an_id_has_its_page_is_found():
     job = replace(PART, id="order/47?a#b%c", run="may/1")
-    [by_kind, *_, to_import] = [column.cell(jobs.Dated(job, "main", 1.0)).link for column in jobs.TAB.columns]
+    [by_kind, *_, to_import] = [column.cell(jobs.JobRow(job, "main", 1.0)).link for column in jobs.TAB.columns]
 
     assert (by_kind, to_import) == ("jobs/order%2F47%3Fa%23b%25c", "imports/may%2F1")
     assert dict(jobs.job_page(job, [], AT).facts)["Import"].link == "imports/may%2F1"
@@ -128,7 +128,7 @@ def test_the_page_of_a_job_that_began_asks_for_nothing():
 def test_a_kind_has_one_name_in_the_list_and_on_its_page():
     [kind] = [each for each in jobs.TAB.columns if each.title == "Kind"]
 
-    shown = kind.cell(jobs.Dated(JOB, "main", 1.0)).text
+    shown = kind.cell(jobs.JobRow(JOB, "main", 1.0)).text
     assert shown == facts(jobs.job_page(JOB, [], AT))["Kind"] == "bulk_import_profiles"
 
 
