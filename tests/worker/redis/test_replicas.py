@@ -31,7 +31,7 @@ def primary(server_binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     until(lambda: primary.redis.info("replication").get("slave0", {}).get("state") == "online", 10, "a replica")
     replica.signal(signal.SIGSTOP)
     monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
-    monkeypatch.setattr(replicas, "CONFIRMING_FRACTION", 0.01)
+    monkeypatch.setattr(replicas, "CONFIRMING_TIMEOUT_FRACTION", 0.01)
     yield primary
     replica.signal(signal.SIGCONT)
     replica.close()
