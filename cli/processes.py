@@ -22,6 +22,7 @@ from worker.errors import KlaviyoError, SettingsError
 #: Quiet, because its banner would list hundreds of actions.
 CELERY = ("celery", "--quiet", "-A", "worker")
 LOOPBACK = "127.0.0.1"
+MAX_PORT = 65_535
 
 PrintLine = Callable[[str, str], None]
 Process = subprocess.Popen[bytes] | Forked
@@ -182,9 +183,11 @@ def require_free_port(port: int, option: str, host: str = LOOPBACK) -> None:
     """Require that nothing listens on a port; ``option`` is the one that sets it.
 
     Raises:
-        SettingsError: something does.
+        SettingsError: something does, or there is no such port.
 
     """
+    if not 0 <= port <= MAX_PORT:
+        raise SettingsError(f"There is no port {port}: {option} takes a number up to {MAX_PORT:,}.")
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         # A connection that was just closed does not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -163,6 +163,9 @@ class QoS(stock.QoS):
         if not get_governor().acknowledge(delivery, task_id, primary, result_key):
             successful_requests.discard(task_id)  # else Celery would pass over the next delivery
             logger.info("Task %s ended while another server became the primary: it will be delivered again.", task_id)
+            if primary_met(get_settings().redis) != primary:
+                # Not as a second delivery, which Celery passes over, with what follows it, where the first succeeded.
+                self._put_back(delivery_tag, redelivered=False)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """Put back what this worker holds when it stops.
@@ -178,16 +181,18 @@ class QoS(stock.QoS):
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put back one delivery, in one step: kombu's transaction loses it where Redis is full."""
-        with self.channel.conn_or_acquire(client) as redis_client:
-            stored = redis_client.hget(self.unacked_key, tag)
+        self._put_back(tag, redelivered=True)
+
+    def _put_back(self, tag: str, redelivered: bool) -> None:
+        stored: Any = get_redis().hget(self.unacked_key, tag)
         try:
             message, _, queue = loads(bytes_to_str(stored)) if stored else ({}, "", "")
         except ValueError:
             self.drop([tag])
             return
         headers, properties = message.get("headers", {}), message.get("properties", {})
-        headers["redelivered"] = True
-        properties.setdefault("delivery_info", {})["redelivered"] = True
+        headers["redelivered"] = redelivered
+        properties.setdefault("delivery_info", {})["redelivered"] = redelivered
         found = headers.get(HEADER)
         wait = found if isinstance(found, dict) else {}
         # Another publisher's header may only look like ours: a worker finds out what becomes of such a task.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cli.absence import absences
-from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, text_column, time_column
+from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, page_of, text_column, time_column
 from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.failure_advice import Advice, advice
 from cli.failures import describe, describe_replay
@@ -70,7 +70,7 @@ def _words(each: GroupRow) -> str:
 
 
 def _page(each: GroupRow) -> str:
-    return f"failures/{each.count.group.id}"
+    return page_of("failures", each.count.group.id)
 
 
 def _happened(each: GroupRow) -> Cell:

@@ -20,6 +20,7 @@ from cli.dashboard.table import (
     count_column,
     duration_column,
     minor,
+    page_of,
     styled,
     styled_column,
     text_column,
@@ -100,7 +101,7 @@ TAB = Tab(
     "Imports",
     read,
     (
-        Column("Run", lambda each: Cell(each.run.id, link=f"imports/{each.run.id}"), lambda each: each.run.id),
+        Column("Run", lambda each: Cell(each.run.id, link=page_of("imports", each.run.id)), lambda each: each.run.id),
         minor(text_column("Kind", lambda each: each.run.kind)),
         text_column("Account", lambda each: each.run.account),
         text_column("Source", lambda each: PurePath(each.run.source).name),
@@ -108,7 +109,9 @@ TAB = Tab(
         Column("Progress", _progress, lambda each: each.read_share, number=True),
         count_column("Rows", lambda each: each.run.rows),
         count_column("Landed", lambda each: each.run.landed, "text-success"),
-        count_column("Not landed", lambda each: each.run.failed, "text-danger", lambda each: f"imports/{each.run.id}"),
+        count_column(
+            "Not landed", lambda each: each.run.failed, "text-danger", lambda each: page_of("imports", each.run.id)
+        ),
         minor(Column("Rows/s", lambda each: Cell(f"{each.rate:,.0f}"), lambda each: each.rate, number=True)),
         minor(time_column("Started", lambda each: each.run.started)),
         minor(duration_column("Time", lambda each: seconds(each.run, each.now))),

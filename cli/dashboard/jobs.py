@@ -17,6 +17,7 @@ from cli.dashboard.table import (
     count_column,
     duration_column,
     minor,
+    page_of,
     styled,
     styled_column,
     text_column,
@@ -170,7 +171,7 @@ TAB = Tab(
     (
         Column(
             "Kind",
-            lambda each: Cell(each.job.kind, link=f"jobs/{each.job.id}"),
+            lambda each: Cell(each.job.kind, link=page_of("jobs", each.job.id)),
             lambda each: each.job.kind,
         ),
         text_column("Account", lambda each: each.job.account),
@@ -184,13 +185,13 @@ TAB = Tab(
             "Failed",
             lambda each: jobs_view.failure_count(each.job),
             "text-danger",
-            lambda each: f"jobs/{each.job.id}",
+            lambda each: page_of("jobs", each.job.id),
         ),
         text_column("Because", lambda each: each.because),
         duration_column("Age", lambda each: each.age),
         Column(
             "Import",
-            lambda each: Cell(each.job.run, link=f"imports/{each.job.run}") if each.job.run else Cell("-"),
+            lambda each: Cell(each.job.run, link=page_of("imports", each.job.run)) if each.job.run else Cell("-"),
             lambda each: each.job.run,
         ),
     ),
@@ -249,7 +250,7 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
         ("What to do", advise(job)),
-        ("Import", Cell(job.run, link=f"imports/{job.run}")),
+        ("Import", Cell(job.run, link=page_of("imports", job.run))),
         ("Rows", jobs_view.row_span(job)),
         (
             "Rows that did not land",

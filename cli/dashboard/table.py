@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from rich.text import Text
 
@@ -274,6 +274,11 @@ def styled(text: Text) -> Cell:
 def with_failures(state: Text, failed: int) -> Text:
     """Return a state with how many failed, where it says ``complete`` alone."""
     return Text(f"complete, {failed:,} failed", state.style) if failed and state.plain == "complete" else state
+
+
+def page_of(tab: str, id: str) -> str:
+    """Return where the page of one job, import or group is, whatever signs its id has."""
+    return f"{tab}/{quote(id, safe='')}"
 
 
 def minor(column: Column[R]) -> Column[R]:

@@ -83,15 +83,23 @@ def reject_path(given: Path | None, file: Path | None, source: Source, run: str)
 
     """
     path = (given or _beside(file, source, run)).absolute()
+    if not _is_writable(path):
+        raise InputError("import", [f"{path} cannot be written: name another file for the rows that do not land"])
     if file and path.exists() and path.samefile(file):
         raise InputError("import", [f"{path.name} is the source: name another file for the rows that do not land"])
-    is_device = path.exists() and not path.is_file()
-    if path.is_dir() or not os.access(path if is_device else path.parent, os.W_OK):
-        raise InputError("import", [f"{path} cannot be written: name another file for the rows that do not land"])
     return path
 
 
+def _is_writable(path: Path) -> bool:
+    try:
+        is_device = path.exists() and not path.is_file()
+        return not path.is_dir() and os.access(path if is_device else path.parent, os.W_OK)
+    except OSError:  # the name is too long
+        return False
+
+
 def _beside(file: Path | None, source: Source, run: str) -> Path:
+    run = run.replace(os.sep, "-")
     if file is None:
         return Path(f"{run}.rejects.jsonl")
     stem = file.name.removesuffix(".gz").rpartition(".")[0] or file.name

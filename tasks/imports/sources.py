@@ -154,6 +154,8 @@ def open_rows(
             with closing(_json_lines(given, name, meter)) as lines:
                 next(lines)
         return Source(name, None, lambda: _numbered(_json_lines(given, name, meter)), meter)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise SourceError(name, "a delimiter is a single character, such as ';', and no quote or line break")
     found: list[Dialect] = []
     try:
         given_encoding = encoding_named(encoding) if encoding else None
@@ -280,7 +282,7 @@ def _csv(
         text = io.TextIOWrapper(binary, encoding=encoding, newline="")
         try:
             yield from _table(text, name, delimiter, place, found)
-        except UnicodeDecodeError:
+        except UnicodeError:  # UTF-16 that lacks its mark is no `UnicodeDecodeError`
             where = f"line {place.line + 1:,} or one soon after it is not in {encoding.removesuffix('-sig')}"
             raise SourceError(name, f"{where}: say its encoding, such as cp1252") from None
         except csv.Error as error:

@@ -144,6 +144,12 @@ def test_a_port_that_is_taken_is_reported_with_what_to_do_before_anything_is_sta
     assert sentence.endswith(f"choose another port with {option}.")
 
 
+def test_a_port_that_cannot_be_is_refused_in_a_sentence(settings):
+    told = run("sandbox", "--port", "99999")
+
+    assert (told.exit_code, told.stderr) == (2, "There is no port 99999: --port takes a number up to 65,535.\n")
+
+
 def test_what_runs_is_written_as_a_setting_and_as_celery_spells_it(settings, client):
     url = f"unix://{client.connection_pool.connection_kwargs['path']}?db=0"
     RUNNING.parent.mkdir()

@@ -119,12 +119,30 @@ def test_what_ends_after_another_server_has_become_the_primary_is_delivered_agai
     worker.taken[0].ack()
     assert worker.on_record() == (1, 1)
     worker.governor._call("history", "second")
+    monkeypatch.setattr(transport, "primary_met", lambda _: "second")
     worker.taken[1].ack()
-    assert worker.on_record() == (1, 1)
 
+    assert worker.take() == ["two"]
+
+
+def test_what_comes_again_after_a_failover_is_carried_out_again_though_celery_knows_its_success(worker, monkeypatch):
+    monkeypatch.setattr(transport, "primary_met", lambda _: "first")
+    worker.governor._call("history", "first")
+    worker.publish("one")
+    worker.take()
+    # Its worker had been taken for dead before.
     worker.dies()
     worker.channel.qos.restore_visible()
-    assert worker.take() == ["two"]
+    worker.take()
+    assert worker.taken[-1].headers["redelivered"]
+    worker.governor._call("history", "second")
+    monkeypatch.setattr(transport, "primary_met", lambda _: "second")
+
+    worker.taken[-1].ack()
+
+    assert worker.take() == ["one"]
+    assert not worker.taken[-1].headers.get("redelivered")
+    assert not worker.taken[-1].delivery_info.get("redelivered")
 
 
 def test_celery_does_not_pass_over_a_step_that_ended_while_another_server_became_the_primary(worker, monkeypatch):

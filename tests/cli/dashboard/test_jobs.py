@@ -40,6 +40,14 @@ def test_a_jobs_page_names_every_row_as_the_file_numbers_it():
     assert page.counted == "Row of the source, without its header"
 
 
+def test_whatever_signs_an_id_has_its_page_is_found():
+    job = replace(PART, id="order/47?a#b%c", run="may/1")
+    [by_kind, *_, to_import] = [column.cell(jobs.JobRow(job, "main", 1.0)).link for column in jobs.TAB.columns]
+
+    assert (by_kind, to_import) == ("jobs/order%2F47%3Fa%23b%25c", "imports/may%2F1")
+    assert dict(jobs.job_page(job, [], AT).facts)["Import"].link == "imports/may%2F1"
+
+
 def test_many_rows_in_a_row_are_one_stretch_and_those_left_out_are_counted():
     errors = [{"index": place, "title": "Invalid"} for place in [*range(10), *range(20, 400, 2)]]
 

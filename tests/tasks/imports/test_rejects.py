@@ -242,7 +242,10 @@ def test_a_reject_file_that_cannot_be_written_is_reported_before_anything_is_sen
 
     with pytest.raises(InputError, match="name another file for the rows"):
         reject_path(tmp_path / "nowhere" / "rejects.csv", path, open_rows(path), "R")
+    with pytest.raises(InputError, match="cannot be written"):
+        reject_path(None, path, open_rows(path), "R" * 300)
     assert reject_path(None, path, open_rows(path), "R") == tmp_path / "rows.R.rejects.csv"
+    assert reject_path(None, path, open_rows(path), "may/1") == tmp_path / "rows.may-1.rejects.csv"
 
 
 def test_reasons_that_differ_in_a_number_or_a_quotation_are_one():

@@ -241,6 +241,17 @@ def test_a_delimiter_can_be_said(tmp_path: Path):
     assert open_rows(file(tmp_path, "a,b;c\n"), delimiter=";").columns == ("a,b", "c")
 
 
+@pytest.mark.parametrize("delimiter", ["", "ab", '"', "\n", "\r"])
+def test_what_cannot_be_a_delimiter_is_refused_in_a_sentence(tmp_path: Path, delimiter: str):
+    with pytest.raises(SourceError, match=r"rows\.csv: a delimiter is a single character"):
+        open_rows(file(tmp_path, TABLE), delimiter=delimiter)
+
+
+def test_a_file_without_a_mark_that_is_said_to_be_utf_16_is_refused_in_a_sentence(tmp_path: Path):
+    with pytest.raises(SourceError, match=r"line 1 or one soon after it is not in utf-16: say its encoding"):
+        open_rows(file(tmp_path, TABLE), encoding="utf-16")
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -31,6 +31,7 @@ def primary(server_binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     until(lambda: primary.redis.info("replication").get("slave0", {}).get("state") == "online", 10, "a replica")
     replica.signal(signal.SIGSTOP)
     monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
+    monkeypatch.setattr(replicas, "CONFIRMING_TIMEOUT_FRACTION", 0.01)
     yield primary
     replica.signal(signal.SIGCONT)
     replica.close()
@@ -50,6 +51,6 @@ def test_what_is_entered_once_more_on_a_new_connection_is_not_over_before_replic
     primary: Node, enter: Any
 ) -> None:
     for _ in range(2):
-        client = redis.Redis(port=primary.port, socket_timeout=0.5)
+        client = redis.Redis(port=primary.port, socket_timeout=10)
         with client, asking_redis_once(), pytest.raises(NotReplicated, match="0 of 1 replicas"):
             enter(client)
