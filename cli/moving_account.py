@@ -19,7 +19,7 @@ from schedules.sync_requests import SyncRequest, load
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
-from worker.accounts.stored import FRESH_S, get_account_store
+from worker.accounts.stored import CACHED_S, get_account_store
 from worker.errors import SettingsError
 from worker.failures.kept import drop_these, failures_of_account, keep
 from worker.governor import KEY_PREFIX, get_governor
@@ -34,7 +34,7 @@ from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
 #: Seconds for which nothing of an account must be left: by then every process has noticed where it lives now.
-QUIET_S = 2 * FRESH_S
+QUIET_S = 2 * CACHED_S
 
 #: Seconds between two counts of what is left.
 COUNT_INTERVAL_S = 0.5

@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 SCRIPT = EVEN_IF_FULL + resources.files(__package__).joinpath("entry_runs.lua").read_text("utf-8")
 
 #: Seconds without a sign of life after which a run counts as dead, and the next one may begin.
-DEAD_AFTER_S = 1_800.0
+RUN_DEAD_AFTER_S = 1_800.0
 
 DUE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 

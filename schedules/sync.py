@@ -50,7 +50,7 @@ class Sync(Step):
         """
         alias, chosen = account_of(get_settings(), account).alias, resolve_streams(streams)
         if entry_runs.is_scheduled(self.task_id) and not entry_runs.begin_run(
-            self.task_id, self.holder, entry_runs.DEAD_AFTER_S
+            self.task_id, self.holder, entry_runs.RUN_DEAD_AFTER_S
         ):
             raise Ignore("this run has already started, or the previous one is still running")
         save(SyncRequest(self.task_id, alias, mode, since, current_time().timestamp(), dict.fromkeys(chosen, "wanted")))

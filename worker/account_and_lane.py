@@ -28,7 +28,7 @@ TASK_PREFIX = "klaviyo."
 LANES: tuple[Lane, ...] = get_args(Lane)
 
 #: Celery's priorities on Redis go from 0, the first, to 9; from here on a task is served after everything in ``now``.
-LATE = 5
+FIRST_BULK_PRIORITY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def lane_of(request: Any) -> Lane:
 
 
 def by_priority(priority: Any) -> Lane | None:
-    """What a priority comes to: ``bulk`` from `LATE` on; None for the others, 0 being what everybody sends."""
-    return "bulk" if isinstance(priority, int) and priority >= LATE else None
+    """Return ``bulk`` from `FIRST_BULK_PRIORITY` on; None for the others, since everybody sends 0."""
+    return "bulk" if isinstance(priority, int) and priority >= FIRST_BULK_PRIORITY else None
 
 
 def place_of(request: Any) -> Place:

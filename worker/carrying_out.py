@@ -21,7 +21,7 @@ from worker.accounts.lookup import DEFAULT, account
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff
+from worker.backoff import backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
     SENDER_DIED,
@@ -48,7 +48,7 @@ from worker.execution import (
 )
 from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
-from worker.pauses import how_to_resume
+from worker.pauses import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, how_to_resume
 from worker.process import ending, prefetched_leases
 from worker.process.state import closing
 from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large

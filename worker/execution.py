@@ -21,7 +21,7 @@ from worker.api.declaration import Declaration, Resolved
 from worker.api.jsonapi import Envelope, Request, interpret, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
-from worker.backoff import FIRST_PROBE_S, backoff, retry_after
+from worker.backoff import backoff, retry_after
 from worker.errors import (
     Forbidden,
     KlaviyoError,
@@ -37,6 +37,7 @@ from worker.errors import (
 from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
 from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
+from worker.pauses import FIRST_PROBE_S
 from worker.process.state import closing, working
 from worker.redis.connection import AWAY
 from worker.redis.patience import RETRY_PAUSE_S, asking_redis_once

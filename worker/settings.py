@@ -175,8 +175,10 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         10, ge=1, le=100, description="attempts before a request that Klaviyo could not answer fails"
     )
-    backoff_seconds: float = Field(1.0, gt=0, description="first step of the backoff; doubles, with full jitter")
-    backoff_max_seconds: float = Field(600.0, gt=0, description="longest step of the backoff")
+    backoff_seconds: float = Field(
+        1.0, gt=0, description="seconds of the first step of the backoff; doubles, with full jitter"
+    )
+    backoff_max_seconds: float = Field(600.0, gt=0, description="seconds of the longest step of the backoff")
     job_deadline: float | None = Field(
         None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
     )
@@ -190,7 +192,7 @@ class Settings(BaseSettings):
     )
     failures_days: float = Field(14.0, gt=0, le=366, description="days for which a failed task is kept")
     shutdown_seconds: float = Field(
-        10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
+        10.0, ge=0, description="seconds within which what was sent may finish at a shutdown"
     )
     metrics_port: int | None = Field(
         None, ge=1, le=65_535, description="port at which a worker serves metrics for Prometheus; none without it"

@@ -66,7 +66,7 @@ class SideDoor:
         """Return, for each window, the most requests that arrived within any span of its length."""
         rows = self._client.get("/requests", params={"operation": action, "account": ACCOUNT}).json()
         arrivals = sorted(row["at"] for row in rows)
-        return [most_in_any_span(arrivals, window.length / 1000) for window in windows]
+        return [most_in_any_span(arrivals, window.length_ms / 1000) for window in windows]
 
     def count_records(self) -> Counter[str]:
         """Count the records of each type, and those that are there twice."""

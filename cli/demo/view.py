@@ -95,7 +95,7 @@ class View(LiveView):
             limits = ACTIONS[name].declaration.limits
             full = zip(self._sandbox.count_fullest(name, limits.windows), limits.windows, strict=True)
             fullest = [
-                f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND_MS, MINUTE_MS)
+                f"{most:,} of {window.limit:,}" for most, window in full if window.length_ms in (SECOND_MS, MINUTE_MS)
             ]
             table.add_row(limits.tier.name, name, f"{counts.answered[name]:,}", str(counts.throttled[name]), *fullest)
         self._console.print(Text())

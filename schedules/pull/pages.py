@@ -316,7 +316,7 @@ def renew_reminder(account: str, request: str, stream: str) -> None:
     """Have the run resumed unless another page of it is written within `STALLED_AFTER_S`; renew its scheduled run."""
     reminders.remind(_reminder(account, request, stream), STALLED_AFTER_S)
     if entry_runs.is_scheduled(request):
-        entry_runs.renew_run(request, entry_runs.DEAD_AFTER_S)
+        entry_runs.renew_run(request, entry_runs.RUN_DEAD_AFTER_S)
 
 
 def resume_soon(account: str, request: str, stream: str) -> None:

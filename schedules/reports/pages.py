@@ -232,7 +232,7 @@ def requests_left_today(account: str, action: Action[Any]) -> int:
     line = action.declaration.line(account, {})
     looks = get_governor().look([line.name])
     if not looks:
-        return next(each.limit for each in line.buckets[0].limits.windows if each.length == DAY_MS)
+        return next(each.limit for each in line.buckets[0].limits.windows if each.length_ms == DAY_MS)
     used, limit = next((used, limit) for used, limit, length in looks[0].buckets[0].windows if length == DAY_MS)
     return limit - used
 

@@ -90,5 +90,5 @@ def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> fl
 def seconds_for(count: int, windows: Iterable[tuple[int, Window]]) -> float:
     """Return the seconds until ``count`` requests are sent, given how much of each window is used already."""
     return max(
-        max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND_MS for used, window in windows
+        max(0, math.ceil((count + used) / window.limit) - 1) * window.length_ms / SECOND_MS for used, window in windows
     )

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 #: Klaviyo's API, and the page on which people consent. The sandbox has both at one address.
 API, CONSENT = "https://a.klaviyo.com", "https://www.klaviyo.com/oauth/authorize"
 
-#: Seconds to wait for an answer. A refresh that takes longer counts as lost, and is repeated.
-ANSWER_TIMEOUT_S = 10.0
+#: Seconds to connect, and to wait for an answer. A refresh that takes longer counts as lost, and is repeated.
+CONNECT_TIMEOUT_S, TOKEN_TIMEOUT_S = 5.0, 10.0
 
 #: Seconds for which an access token holds if Klaviyo does not say.
 TOKEN_LIFE_S = 3_600.0
+
+#: Longest pause, in seconds, that a Retry-After can ask for.
+MAX_RETRY_AFTER_S = 3_600.0
 
 _CODE = re.compile(r"[A-Za-z][\w .-]{0,60}")
 
@@ -161,7 +164,9 @@ def _client(settings: Settings) -> Iterator[OAuth2Client]:
 
 def session() -> httpx.Client:
     """A client for one exchange."""
-    return httpx.Client(timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0), verify=trust(), follow_redirects=False)
+    return httpx.Client(
+        timeout=httpx.Timeout(TOKEN_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), verify=trust(), follow_redirects=False
+    )
 
 
 def _auth(settings: Settings) -> httpx.BasicAuth:
@@ -180,13 +185,13 @@ def _not_throttled(answer: httpx.Response) -> httpx.Response:
 
 def _seconds(text: str) -> float | None:
     try:
-        return min(max(float(text), 0.0), 3_600.0)
+        return min(max(float(text), 0.0), MAX_RETRY_AFTER_S)
     except ValueError:
         pass
     try:
         from datetime import UTC, datetime
 
-        return min(max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0), 3_600.0)
+        return min(max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
     except (TypeError, ValueError):
         return None
 

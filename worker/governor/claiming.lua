@@ -64,10 +64,10 @@ function ops.reserve(line, spec_text, id, ttl)
     local wait = math.max(1, (at or fallback) - now)
     for _, b in ipairs(spec.buckets) do
       local wanted = key('wanted', b.name)
-      call('ZADD', wanted, now + wait + 2000, id)
-      call('PEXPIRE', wanted, wait + 2000)
+      call('ZADD', wanted, now + wait + WANTED_MARGIN_MS, id)
+      call('PEXPIRE', wanted, wait + WANTED_MARGIN_MS)
       local until_then = tonumber(call('HGET', key('bucket', b.name), 'wanted_until')) or 0
-      call('HSET', key('bucket', b.name), 'wanted_until', math.max(until_then, now + wait + 2000))
+      call('HSET', key('bucket', b.name), 'wanted_until', math.max(until_then, now + wait + WANTED_MARGIN_MS))
     end
     return wait
   end

@@ -13,12 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from worker.governor.terms import BucketLook, Look, Pause
+from worker.governor.terms import RESERVE_FRACTION, BucketLook, Look, Pause
 from worker.pauses import describe, holders
 from worker.tiers import MINUTE_MS, SECOND_MS
-
-#: How much of a window is kept for the lane now while that is used, as in the script (keys.lua).
-RESERVE_FRACTION = 0.05
 
 
 @dataclass(frozen=True, slots=True)

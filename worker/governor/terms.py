@@ -21,7 +21,10 @@ EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{KE
 ANY_KEY = "*"
 
 #: Results up to this many bytes are stored even when Redis is full: ending the task frees about as much memory.
-SMALL_RESULT = 65_536
+SMALL_RESULT_BYTES = 65_536
+
+#: The part of a window that is kept for the lane now, while that is used.
+RESERVE_FRACTION = 0.05
 
 #: Milliseconds for which a revocation is remembered; a day if the task waited and was taken out.
 REVOKED_MS = 30 * 86_400_000

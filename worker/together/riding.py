@@ -47,7 +47,7 @@ logger = get_logger(__name__)
 
 #: Into how many parts a request is split each time that it has failed again: after five times, each of a thousand calls
 #: is alone.
-QUARTERS = 4
+PARTS_PER_SPLIT = 4
 
 #: The kind of reminder for calls that were handed over to a job, and the seconds after which somebody checks that the
 #: job is open: `tasks.jobs` does.
@@ -240,7 +240,9 @@ def _divided(
         # One of them may be what Klaviyo cannot process, and the others must not fail with it: a call that has failed
         # before goes with fewer others, and makes its last attempt alone.
         again = [place for place, each in enumerate(passengers) if each.rider.attempts]
-        for place, share in zip(again, split([shares[place] for place in again], QUARTERS, carrier), strict=True):
+        for place, share in zip(
+            again, split([shares[place] for place in again], PARTS_PER_SPLIT, carrier), strict=True
+        ):
             shares[place] = share
         last = [each.rider.attempts + 2 >= max_attempts for each in passengers]
         shares = ["" if alone else share for alone, share in zip(last, shares, strict=True)]

@@ -99,7 +99,7 @@ def _row(package: str, action: str) -> Sharing | None:
 
 
 #: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
-REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 _carrying: dict[tuple[str, str, str], str] = {}
 
 
@@ -118,7 +118,7 @@ def traveling(
         return ALONE
     which = sharing.carrier.name, account, share.key
     if (carrying := _carrying.get(which)) is None:
-        if len(_carrying) >= REMEMBERED:
+        if len(_carrying) >= MAX_REMEMBERED:
             _carrying.clear()
         carrying = _carrying[which] = sharing.carrying(account, params)
     return share.encoded(once), carrying
