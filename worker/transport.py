@@ -19,9 +19,7 @@ from typing import Any
 
 import kombu
 from celery.app import amqp as celery_amqp
-from celery.backends.base import KeyValueStoreBackend
 from celery.utils.log import get_logger
-from celery.worker.state import successful_requests
 from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
@@ -29,7 +27,6 @@ from kombu.utils.json import dumps, loads
 from kombu.utils.url import url_to_parts
 from redis.exceptions import NoScriptError
 
-from worker.account_and_lane import is_ours
 from worker.governor import (
     ALONE,
     EVEN_IF_FULL,
@@ -127,20 +124,14 @@ class QoS(stock.QoS):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: By delivery tag: the task, the primary that the delivery was taken from, and the key of a step's result.
-        self._taken: dict[str, tuple[str, str, str]] = {}
+        #: By delivery tag: the task, and the primary that the delivery was taken from.
+        self._primaries: dict[str, tuple[str, str]] = {}
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Remember a delivery, and which primary it was taken from."""
         virtual.QoS.append(self, message, delivery_tag)
         if primary := primary_met(get_settings().redis):
-            id = str(message.headers.get("id") or "")
-            asks_klaviyo = is_ours(message.headers.get(HEADER), id)
-            self._taken[delivery_tag] = (
-                id,
-                primary,
-                "" if asks_klaviyo else f"{KeyValueStoreBackend.task_keyprefix}{id}",
-            )
+            self._primaries[delivery_tag] = str(message.headers.get("id") or ""), primary
 
     def ack(self, delivery_tag: str) -> None:
         """Forget a delivery: its task is over. Any thread may call it, even when its channel has long been closed.
@@ -151,17 +142,16 @@ class QoS(stock.QoS):
         """
         if delivery_tag in acknowledged_by_redis:
             acknowledged_by_redis.discard(delivery_tag)
-        elif taken := self._taken.get(delivery_tag):
+        elif taken := self._primaries.get(delivery_tag):
             self._acknowledge_at(*taken, delivery_tag)
         else:
             self.drop([delivery_tag])
-        self._taken.pop(delivery_tag, None)
+        self._primaries.pop(delivery_tag, None)
         virtual.QoS.ack(self, delivery_tag)
 
-    def _acknowledge_at(self, task_id: str, primary: str, result_key: str, delivery_tag: str) -> None:
+    def _acknowledge_at(self, task_id: str, primary: str, delivery_tag: str) -> None:
         delivery = Delivery(self.unacked_key, self.unacked_index_key, delivery_tag)
-        if not get_governor().acknowledge(delivery, task_id, primary, result_key):
-            successful_requests.discard(task_id)  # else Celery would pass over the next delivery
+        if not get_governor().acknowledge(delivery, task_id, primary):
             logger.info("Task %s ended while another server became the primary: it will be delivered again.", task_id)
             if primary_met(get_settings().redis) != primary:
                 # Not as a second delivery, which Celery passes over, with what follows it, where the first succeeded.

@@ -8,7 +8,6 @@ import time
 
 import pytest
 import redis
-from celery.worker.state import successful_requests
 from kombu import Consumer, Producer, Queue
 
 from tests.live.system import stretched
@@ -143,27 +142,6 @@ def test_what_comes_again_after_a_failover_is_carried_out_again_though_celery_kn
     assert worker.take() == ["one"]
     assert not worker.taken[-1].headers.get("redelivered")
     assert not worker.taken[-1].delivery_info.get("redelivered")
-
-
-def test_celery_does_not_pass_over_a_step_that_ended_while_another_server_became_the_primary(worker, monkeypatch):
-    monkeypatch.setattr(transport, "primary_met", lambda _: "first")
-    worker.governor._call("history", "first")
-    line = Line("a", (Bucket("operation", Limits.parse("75/s 750/m")),))
-    worker.governor.beat("worker", 10, [QUEUE, line.queue], 60)
-    worker.publish("action", **{HEADER: header(line, "now")})
-    worker.publish("step")
-    worker.take()
-    worker.governor._call("history", "second")
-
-    for each in worker.taken:
-        successful_requests.add(each.headers["id"])
-        worker.client.set(f"celery-task-meta-{each.headers['id']}", "SUCCESS")
-        each.ack()
-
-    assert {each.headers["id"] for each in worker.taken} == {"step", "action"}
-    assert not {"step", "action"} & set(successful_requests)
-    # What an action has published are its callbacks, and Celery publishes these again.
-    assert worker.client.keys("celery-task-meta-*") == [b"celery-task-meta-action"]
 
 
 def test_what_a_dead_worker_held_is_taken_again_once_and_says_that_it_was_before(worker):

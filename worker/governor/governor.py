@@ -163,14 +163,13 @@ class Governor(KeptFailures, Observer):
             return 0
         return int(self._call("use_room", most))
 
-    def acknowledge(self, delivery: Delivery, task_id: str, primary: str, result_key: str = "") -> bool:
+    def acknowledge(self, delivery: Delivery, task_id: str, primary: str) -> bool:
         """Acknowledge the delivery of a task that has ended. Return False if it will be delivered again.
 
-        That is so if it was taken from another primary, with which what the task has published may be lost. Its result
-        at ``result_key``, if that is given, is forgotten then. Whoever made a request that must not be repeated does
-        not come again.
+        That is so if it was taken from another primary, with which what the task has published may be lost. Whoever
+        made a request that must not be repeated does not come again.
         """
-        keys = (delivery.unacked_key, delivery.unacked_index_key, result_key)
+        keys = (delivery.unacked_key, delivery.unacked_index_key)
         return bool(self._call("acknowledge", delivery.tag, task_id, primary, *keys))
 
     def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:

@@ -20,16 +20,12 @@ function ops.history(id)
   return 1
 end
 
--- tag id primary unacked unacked_index result_key -> 1 | 0. Acknowledge the delivery of a task that has ended, unless it
--- was taken from another primary: then what the task has published may be lost, so it is delivered again. Celery passes
--- over a task that has a result, but for its callbacks: a step's is forgotten, since what it publishes is its work. A
--- request that must not be repeated ends its task all the same.
-function ops.acknowledge(tag, id, primary, unacked, index, result)
+-- tag id primary unacked unacked_index -> 1 | 0. Acknowledge the delivery of a task that has ended, unless it was taken
+-- from another primary: then what the task has published may be lost, so it is delivered again. A request that must not
+-- be repeated ends its task all the same.
+function ops.acknowledge(tag, id, primary, unacked, index)
   local here = call('GET', P .. 'history') -- which has gone if somebody has flushed this server
-  if here and here ~= primary and call('EXISTS', key('sent', id)) == 0 then
-    if result ~= '' then call('DEL', result) end
-    return 0
-  end
+  if here and here ~= primary and call('EXISTS', key('sent', id)) == 0 then return 0 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   return 1
