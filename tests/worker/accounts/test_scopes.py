@@ -17,7 +17,7 @@ from worker.accounts.lookup import account
 from worker.accounts.scopes import learn
 from worker.accounts.stored import AccountStore, get_account_store
 from worker.errors import Forbidden, ScopeMissing
-from worker.execution import Call, close_lease, exchange
+from worker.execution import Call, close_lease, send_claimed
 from worker.governor import get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
@@ -126,7 +126,7 @@ def test_whatever_makes_a_request_it_teaches_what_the_key_lacks(redis, monkeypat
     governor = get_governor()
 
     with pytest.raises(Forbidden):
-        exchange(call, governor, get_settings(), close_lease, [])
+        send_claimed(call, governor, get_settings(), close_lease, [])
 
     assert get_account_store().lacking("default").scopes == {scope}
 
