@@ -20,7 +20,7 @@ from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
 from worker.telemetry.masking import mask_values
 from worker.tiers import Line
-from worker.together.traveling import traveling
+from worker.together.sharing import traveling
 from worker.transport import header
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
@@ -33,6 +34,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
     given_up,
+    rebuild,
 )
 from worker.execution import (
     Call,
@@ -64,7 +66,7 @@ from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_la
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_closing, trace_wait
-from worker.together.traveling import reached, traveling
+from worker.together.sharing import traveling
 from worker.transport import together_of
 
 logger = get_logger(__name__)
@@ -289,6 +291,21 @@ def together_with(call: Call, request: Any) -> Together:
     if isinstance(wait, Mapping):
         return together_of(wait)
     return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
+
+
+def outcome(end: Envelope | KlaviyoError) -> bytes:
+    """Return how a call has ended that traveled with others, as it is kept for the worker that ends its task."""
+    if isinstance(end, KlaviyoError):
+        return orjson.dumps({"error": type(end).__name__, "args": end.args})
+    return orjson.dumps({"envelope": end})
+
+
+def reached(kept: str) -> Envelope:
+    """Return the envelope of a call that has ended, or raise its error."""
+    told: dict[str, Any] = orjson.loads(kept)
+    if "error" in told:
+        raise rebuild(told["error"], told["args"])
+    return Envelope(told["envelope"])
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:

@@ -32,6 +32,7 @@ It looks for ``cls`` in the module that the stored result names: `STORED_AS`, wh
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kombu.exceptions import OperationalError
@@ -442,3 +443,9 @@ BY_END: dict[str, type[JobFailed]] = {
     "expired": JobExpired,
     "stuck": JobTimedOut,
 }
+
+
+def rebuild(name: str, args: Sequence[Any]) -> KlaviyoError:
+    """Return an error that was kept as the name of its class and its arguments."""
+    error: KlaviyoError = globals()[name](*args)
+    return error

@@ -178,7 +178,7 @@ def describe_pauses(pauses: Sequence[Pause]) -> list[str]:
     """Say what is paused, by whom and why."""
     sentences = [describe_pause(pause) for pause in pauses[:MAX_PAUSES]]
     if more := len(pauses) - len(sentences):
-        sentences.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` tells of all.")
+        sentences.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` lists them all.")
     return sentences
 
 

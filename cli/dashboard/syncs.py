@@ -59,7 +59,7 @@ def read() -> Reading[SyncRow]:
 
     Raises:
         redis.RedisError: Redis cannot be asked.
-        SettingsError: the store was not created, or is not of this version.
+        SettingsError: the store was not created, or lacks the tables of this version.
         sqlalchemy.exc.DBAPIError: the store cannot be read.
 
     """

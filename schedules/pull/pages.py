@@ -22,10 +22,11 @@ from schedules import entry_runs, sync_requests
 from schedules.clock import current_time
 from schedules.deferred import register
 from schedules.pull.definition import Partition, Stream
+from schedules.pull.page_rows import rows_by_table
 from schedules.pull.resources import moment
 from schedules.pull.slices import midpoint, parallel_windows
 from schedules.pull.storing import StoringStep
-from schedules.pull.streams import STREAMS, rows_by_table
+from schedules.pull.streams import STREAMS
 from schedules.pull.watermark import CLOCK_MARGIN, TimeField, may_advance, run_start
 from schedules.store import runs
 from schedules.store.connection import checkpoint_wal, reading, transaction

@@ -48,7 +48,7 @@ class PartsForgotten(KlaviyoError):
         run, missing = self.args
         return (
             f"Redis has lost {missing:,} of the parts of import {run}, as a failover may do: "
-            f"the same import with --run {run} sends what has not landed"
+            f"run the same import with --run {run} to send what has not landed"
         )
 
 

@@ -21,8 +21,8 @@ from worker.app import app
 from worker.errors import Refused
 from worker.reminders import remind, sees_to
 from worker.telemetry.events import send_event
+from worker.together.dividing import Part, divided
 from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of, set_down
-from worker.together.traveling import Part, divided
 
 #: Why a call goes again.
 FAILED = "the job that carried it could not carry it out: it goes alone"

@@ -224,7 +224,7 @@ def test_of_many_pauses_the_first_are_told_and_the_others_counted():
 
     told = overview(LOOKS, pauses).notes
 
-    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` tells of all.")
+    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` lists them all.")
 
 
 def test_of_many_accounts_those_with_the_longest_queues_are_named_and_the_others_counted():

@@ -152,7 +152,7 @@ class TestReimport:
 
         result = run("reimport", "--since", "1970-01-01T00:00Z")
         assert (result.exit_code, asked) == (2, [])
-        assert "say --yes" in result.stderr
+        assert "give --yes" in result.stderr
 
     def test_a_span_that_ends_before_it_begins_is_refused(self, fake_redis):
         result = run("reimport", "--since", "1h", "--until", "2h")

@@ -22,8 +22,8 @@ from worker.api.jsonapi import Envelope, interpret
 from worker.errors import BadRequest
 from worker.governor import ALONE
 from worker.tiers import is_together
-from worker.together.sharing import Share
-from worker.together.traveling import divided, traveling
+from worker.together.dividing import divided
+from worker.together.sharing import Share, traveling
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
 CONSENT = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}

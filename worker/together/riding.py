@@ -22,7 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.account_and_lane import taken
 from worker.api.jsonapi import Envelope
 from worker.backoff import backoff
-from worker.carrying_out import WaitingReason, count_attempts, make_call, pause_account
+from worker.carrying_out import WaitingReason, count_attempts, make_call, outcome, pause_account
 from worker.errors import (
     KlaviyoError,
     Malformed,
@@ -40,8 +40,8 @@ from worker.messages import unpacked
 from worker.redis.memory import size_if_large
 from worker.reminders import remind, see_to
 from worker.settings import Settings, get_settings
+from worker.together.dividing import Part, divided, split
 from worker.together.sharing import Sharing, sharing_of
-from worker.together.traveling import Part, divided, outcome, split
 
 logger = get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""How calls of an action can travel in one request, as the engine knows it. Pure.
+"""How calls of an action can travel in one request, as the engine knows it and the governor is told. Pure.
 
 The table of these actions is in the module ``together`` of their package.
 """
@@ -18,6 +18,8 @@ import orjson
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
+from worker.governor import ALONE, Together
+from worker.settings import get_settings
 
 #: The first character of a thing that must not occur twice in one request, and has no order.
 ONCE = "!"
@@ -94,6 +96,32 @@ def _row(package: str, action: str) -> Sharing | None:
         return None
     row: Sharing | None = import_module(f"{package}.together").sharing_of(action)
     return row
+
+
+#: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
+MAX_REMEMBERED = 1_000
+_carrying: dict[tuple[str, str, str], str] = {}
+
+
+def traveling(
+    declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
+) -> Together:
+    """Return what the governor has to know of a call: its share, and the request that would carry it.
+
+    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share a request; None if
+    nothing was said.
+    """
+    sharing = sharing_of(declaration)
+    if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
+        return ALONE
+    if (share := sharing.share(params)) is None:
+        return ALONE
+    which = sharing.carrier.name, account, share.key
+    if (carrying := _carrying.get(which)) is None:
+        if len(_carrying) >= MAX_REMEMBERED:
+            _carrying.clear()
+        carrying = _carrying[which] = sharing.carrying(account, params)
+    return share.encoded(once), carrying
 
 
 def hashed(*values: Any) -> str:

@@ -347,7 +347,7 @@ def test_an_import_whose_parts_a_failover_has_lost_is_not_complete(
         client.zremrangebyrank(f"klaviyo:run:{run.id}:parts", 0, -1)
         client.hdel(f"klaviyo:run:{run.id}", "parts")
 
-    with pytest.raises(PartsForgotten, match=r"lost 1 of the parts of import P, .* --run P sends what has not landed"):
+    with pytest.raises(PartsForgotten, match=r"lost 1 of the parts of import P, .* --run P to send what has not"):
         run_import(people("ada@example.com"), run="P", progress=lose)
 
     found = at.runs.run("P")
