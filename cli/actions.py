@@ -97,7 +97,7 @@ def as_dict(declaration: Declaration) -> dict[str, Any]:
                 "name": each.name,
                 "type": kind(each.annotation),
                 "required": each.required,
-                "place": each.place,
+                "place": each.location,
                 "wire": each.wire,
                 "aliases": [name for name, _ in _aliases(declaration, each.name)],
             }
@@ -201,7 +201,7 @@ def option(name: str) -> str:
 
 
 def _wire(parameter: Parameter) -> str:
-    match parameter.place:
+    match parameter.location:
         case "query":
             return f"?{parameter.wire}"
         case "path":

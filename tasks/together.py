@@ -96,7 +96,7 @@ def gathered(
 
     def share(params: Params) -> Share | None:
         found, others = entries(params), rest(params)
-        if not found or any(carrier.parameters[name].place == "aside" for name in others):
+        if not found or any(carrier.parameters[name].location == "aside" for name in others):
             return None
         found_marks = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
@@ -111,7 +111,7 @@ def gathered(
         join=lambda calls: {**rest(calls[0]), records: [each for call in calls for each in entries(call)]},
         distribute=_same,
         path=carrier.parameters[records].path,
-        entries=lambda params: len(entries(params)),
+        records_of=lambda params: len(entries(params)),
     )
 
 

@@ -3,7 +3,8 @@
     result = await create_profile.adelay(email="ada@example.com")
     envelope = await aget(result, timeout=60)
 
-All that wait in one event loop are looked up together, a few times a second.
+All that wait in one event loop are looked up together, some ten times a second; where there are several Redis, at each
+by itself, so that one that is silent holds up no result of another.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from celery.result import AsyncResult, EagerResult, ResultSet
 
 from worker.app import app
 from worker.redis.connection import AWAY
-from worker.redis.homes import gathered
+from worker.redis.homes import at_redis, everywhere
+from worker.redis.patience import asking_redis_once
 
 #: Seconds between two polls for results.
 POLL_INTERVAL_S = 0.1
 
-#: Who waits in an event loop, by the task's id, and the one who looks for all of them.
+#: Who waits in an event loop, by the task's id, and who looks for all of them, by the name of the Redis.
 _waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, set[asyncio.Future[None]]]] = WeakKeyDictionary()
-_looking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+_looking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Task[None]]] = WeakKeyDictionary()
 
 
 async def aget(result: AsyncResult[Any] | ResultSet, timeout: float | None = None) -> Any:
@@ -52,8 +54,10 @@ async def _end_of(id: str) -> None:
     loop = asyncio.get_running_loop()
     waiting, ended = _waiting.setdefault(loop, {}), loop.create_future()
     waiting.setdefault(id, set()).add(ended)
-    if (looking := _looking.get(loop)) is None or looking.done():
-        _looking[loop] = loop.create_task(_look(waiting))
+    looking = _looking.setdefault(loop, {})
+    for name in everywhere():
+        if name not in looking or looking[name].done():
+            looking[name] = loop.create_task(_look(waiting, name))
     try:
         await ended
     finally:
@@ -63,12 +67,12 @@ async def _end_of(id: str) -> None:
             waiting.pop(id, None)
 
 
-async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
-    """Look for the results that somebody awaits, until all are there; if Redis is away, look again."""
+async def _look(waiting: dict[str, set[asyncio.Future[None]]], name: str) -> None:
+    """Look at one Redis for the results that somebody awaits, until all are there; if it is away, look again."""
     while waiting:
         error, ended = None, list(waiting)
         try:
-            ended = await asyncio.to_thread(_ended, ended)
+            ended = await asyncio.to_thread(_ended, name, ended)
         except Exception as found:
             error = found
         for future in [each for id in ended for each in waiting.pop(id, ())]:
@@ -79,13 +83,11 @@ async def _look(waiting: dict[str, set[asyncio.Future[None]]]) -> None:
         await asyncio.sleep(POLL_INTERVAL_S)
 
 
-def _ended(ids: list[str]) -> list[str]:
-    return gathered(lambda: _ended_unless_away(ids))
-
-
-def _ended_unless_away(ids: list[str]) -> list[str]:
+def _ended(name: str, ids: list[str]) -> list[str]:
+    """Return those of the tasks whose results are at the Redis of this name; none if it is away."""
     try:
-        return _ended_here(ids)
+        with at_redis(name), asking_redis_once():
+            return _ended_here(ids)
     except AWAY:
         return []
 

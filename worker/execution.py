@@ -51,8 +51,8 @@ logger = get_logger(__name__)
 #: Not Celery's logger: in a command, where no logging is set up, this one writes to standard error.
 direct = logging.getLogger("worker.now")
 
-#: Longest sleep, in seconds, of a process that waits for its turn; a longer wait is logged.
-TURN_POLL_S = 5.0
+#: Longest sleep, in seconds, of a process that waits for budget; a longer wait is logged.
+BUDGET_POLL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, close: CloseLeas
 
     """
     try:
-        return exchange(call, governor, settings, close, [] if call.repeat.blindly else [call.task_id])
+        return send_claimed(call, governor, settings, close, [] if call.repeat.blindly else [call.task_id])
     except Unavailable as unavailable:
         raise lost(call, unavailable) from None
 
@@ -125,7 +125,7 @@ def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
     return unavailable
 
 
-def exchange(
+def send_claimed(
     call: Call, governor: Governor, settings: Settings, close: CloseLease, unrepeatable: Sequence[str]
 ) -> Envelope:
     """Do what `attempt` does, but let the caller say what a lost answer means: this raises no `OutcomeUnknown`.
@@ -237,12 +237,12 @@ def send_in_process(
         warned = False
         with asking_redis_once():  # somebody waits for the answer and wants to know at once that Redis is away
             for seconds in until_reserved(call, governor, settings):
-                if seconds > TURN_POLL_S and not warned:
+                if seconds > BUDGET_POLL_S and not warned:
                     warned = True
                     direct.warning(
-                        "Waiting for the turn of %s on account %s: %.0f s at present.", declaration.name, alias, seconds
+                        "Waiting for budget of %s on account %s: %.0f s at present.", declaration.name, alias, seconds
                     )
-                sleep(min(seconds, TURN_POLL_S))
+                sleep(min(seconds, BUDGET_POLL_S))
         try:
             envelope = attempt(call, governor, settings)
             envelope.update(extras)

@@ -27,8 +27,8 @@ from worker.telemetry.masking import mask_values
 from worker.telemetry.traces import get_tracer
 from worker.tiers import Line
 
-#: Calls in one round trip.
-MAX_CALLS_PER_STEP = 250
+#: Calls that one round trip publishes.
+MAX_CALLS_PER_BATCH = 250
 
 
 def publish_all(
@@ -101,10 +101,10 @@ class _Plain:
     def publish(self) -> list[AsyncResult[Envelope]]:
         asked = self._asked
         for (line, carrier), tasks in self._lines.items():
-            for start in range(0, len(tasks), MAX_CALLS_PER_STEP):
-                step = tasks[start : start + MAX_CALLS_PER_STEP]
-                with confirmed(self._task.called, step[0][0]):
-                    put_many((line.name, line.spec), asked.lane, step, asked.delay, asked.expires, carrier)
+            for start in range(0, len(tasks), MAX_CALLS_PER_BATCH):
+                batch = tasks[start : start + MAX_CALLS_PER_BATCH]
+                with confirmed(self._task.called, batch[0][0]):
+                    put_many((line.name, line.spec), asked.lane, batch, asked.delay, asked.expires, carrier)
         return [result_of(self._task, task_id) for task_id in self._ids]
 
 

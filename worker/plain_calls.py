@@ -91,9 +91,9 @@ def publish(
     return result_of(task, task_id)
 
 
-def put_many(*step: Any) -> None:
-    """Put new calls into their waiting lists in one step, as `Governor.wait_all` takes it; raises as `publish` does."""
-    ask_redis(lambda: get_publishing_governor().wait_all(*step))
+def put_many(*batch: Any) -> None:
+    """Put new calls into their waiting lists, as `Governor.wait_all` takes them; raises as `publish` does."""
+    ask_redis(lambda: get_publishing_governor().wait_all(*batch))
 
 
 def ask_redis(ask: Callable[[], object]) -> None:

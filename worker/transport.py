@@ -1,6 +1,6 @@
 """Celery's Redis transport with a pop that loses nothing, and publishing into the governor's waiting lists.
 
-Three things differ from kombu's: a message is taken and recorded as unacknowledged in one step, which claims its lease
+Three things differ from kombu's: a message is taken and recorded as unacknowledged atomically, which claims its lease
 too (kombu pops, then records, and a worker killed in between loses the message); a message of an action goes to its
 waiting list instead of its queue; and a worker refreshes what it holds, so that the visibility timeout can be short and
 never applies to a worker that lives.
@@ -170,7 +170,7 @@ class QoS(stock.QoS):
             super().restore_unacked_once(stderr)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Put back one delivery, in one step: kombu's transaction loses it where Redis is full."""
+        """Put back one delivery atomically: kombu's transaction loses it where Redis is full."""
         self._put_back(tag, redelivered=True)
 
     def _put_back(self, tag: str, redelivered: bool) -> None:

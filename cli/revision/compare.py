@@ -145,7 +145,7 @@ class _Comparison:
         places = ("query", "header")
         published = {each["name"]: each for each in self.theirs["parameters"] if each["in"] in places}
         published.pop("revision", None)
-        declared = {each.wire: each for each in self.ours.parameters.values() if each.place in places}
+        declared = {each.wire: each for each in self.ours.parameters.values() if each.location in places}
         for wire in sorted({*declared, *published}):
             yield from self._differ(f"parameter {wire}", _there(wire in declared), _there(wire in published))
         for wire, parameter in declared.items():

@@ -118,7 +118,7 @@ def declared(declaration: Declaration, filled: Collection[str] = ()) -> Outline:
     if declaration.type:
         root.require("data")
     for parameter in declaration.parameters.values():
-        if parameter.place == "body":
+        if parameter.location == "body":
             outline = annotation_outline(parameter.annotation)
             root.put(
                 parameter.path,
@@ -127,8 +127,8 @@ def declared(declaration: Declaration, filled: Collection[str] = ()) -> Outline:
                 implied=not parameter.required or _is_relationship(parameter.path),
             )
     # `resolve` turns parameters that do not travel into the rest.
-    if declaration.asks_for_something or any(each.place == "aside" for each in declaration.parameters.values()):
-        root.put_around([each.path for each in declaration.parameters.values() if each.place == "body"])
+    if declaration.asks_for_something or any(each.location == "aside" for each in declaration.parameters.values()):
+        root.put_around([each.path for each in declaration.parameters.values() if each.location == "body"])
     if declaration.sends_id:
         root.put(
             ("data", "id"), annotation_outline(declaration.parameters["id"].annotation), required=True, implied=False

@@ -40,11 +40,11 @@ def parse_document(operation: Operation, raw: bytes, path_id: str) -> Any:
 
 def _error(problem: Problem, operation: Operation) -> dict[str, Any]:
     """A problem as an error object, worded as Klaviyo does."""
-    name = problem.place[-1] if problem.place else "The document"
-    pointer = "".join(f"/{each}" for each in problem.place)
+    name = problem.pointer[-1] if problem.pointer else "The document"
+    pointer = "".join(f"/{each}" for each in problem.pointer)
     if problem.kind == "missing":
         return error(400, f"{name} is a required field.", pointer=pointer, code="required")
-    if problem.kind == "unknown" and problem.place[:-1] == ("data", "attributes"):
+    if problem.kind == "unknown" and problem.pointer[:-1] == ("data", "attributes"):
         return error(400, f"'{name}' is not a valid field for the resource '{operation.body}'.", pointer=pointer)
     return error(400, f"{name} {problem.message}.", pointer=pointer)
 

@@ -190,7 +190,7 @@ def _frame(kind: Kind, fields: Mapping[str, Field], params: Mapping[str, Any]) -
         if each.required or name in (kind.identifiers[0], *kind.sample):
             put(row, each.keys, kind.sample.get(name) or (each.choices or (_SAMPLES.get(each.form, "x"),))[0])
     bound = declaration.bind({**params, kind.items: [kind.item(row)]}, stamped=False)
-    if beside := [name for name in params if name in bound and declaration.parameters[name].place != "body"]:
+    if beside := [name for name in params if name in bound and declaration.parameters[name].location != "body"]:
         raise InputError(f"import {kind.name}", [f"parameter {beside[0]!r} does not belong to an import"])
     body = declaration.request({**bound, kind.items: _ITEMS}).body
     assert body is not None, f"{kind.action} has a body"

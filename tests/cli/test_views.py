@@ -112,7 +112,7 @@ def test_a_pipe_gets_tables_as_wide_as_columns_says_and_no_blanks_at_line_ends(w
 def test_no_wire_name_of_any_action_is_broken_at_80_columns():
     for action in ACTIONS.values():
         told = shown(actions._shown(action.declaration), 80).split()
-        names = [each.wire for each in action.declaration.parameters.values() if each.place == "body"]
+        names = [each.wire for each in action.declaration.parameters.values() if each.location == "body"]
         assert [name for name in names if name not in told and len(name) < 60] == [], action.name
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from worker.api.body import Shape, Table, table_of
-from worker.api.body_leaves import Place
+from worker.api.body_leaves import Pointer
 
 #: A text that no closed set has, and that is no number, time or boolean.
 OTHER = "something else"
@@ -37,7 +37,7 @@ class Mutant:
     """A value with one change in it; ``fits`` says whether it is still right, None where a union leaves that open."""
 
     value: Any
-    place: Place
+    place: Pointer
     fits: bool | None
 
 

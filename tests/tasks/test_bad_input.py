@@ -79,7 +79,7 @@ def test_both_spellings_at_once_are_refused(name: str):
 @every_action
 def test_a_value_outside_of_a_closed_set_is_refused_with_the_values(name: str):
     for parameter in declaration(name).parameters.values():
-        if parameter.place == "query" and parameter.name.startswith(("fields", "include", "sort", "additional")):
+        if parameter.location == "query" and parameter.name.startswith(("fields", "include", "sort", "additional")):
             wrong = [SECRET] if isinstance(sample(parameter.annotation), list) else SECRET
 
             message = refused(name, {**smallest_call(name), parameter.name: wrong})

@@ -65,14 +65,14 @@ def test_what_has_the_shape_is_taken_and_all_else_is_refused(name: str):
         if mutant.fits:
             assert not problems, mutant
         if mutant.fits is False:
-            assert any(each.place[: len(mutant.place)] == mutant.place for each in problems), (mutant, problems)
+            assert any(each.pointer[: len(mutant.place)] == mutant.place for each in problems), (mutant, problems)
         assert OTHER not in str(problems)
 
 
 @every_action
 def test_the_sandbox_refuses_what_is_refused_at_the_call(name: str):
     for mutant in mutated(name):
-        pointers = ["/" + "/".join(map(str, each.place)) for each in check(name, mutant.value)]
+        pointers = ["/" + "/".join(map(str, each.pointer)) for each in check(name, mutant.value)]
 
         assert refused_by_the_sandbox(name, mutant.value) == [each if each != "/" else "/data" for each in pointers]
 
@@ -80,9 +80,9 @@ def test_the_sandbox_refuses_what_is_refused_at_the_call(name: str):
 def said(found: Declaration, call: dict[str, Any], body: Any) -> dict[str, Any]:
     """The call that would send this body."""
     rest = orjson.loads(orjson.dumps(body))
-    given = {key: value for key, value in call.items() if found.parameters[key].place not in ("body", "aside")}
+    given = {key: value for key, value in call.items() if found.parameters[key].location not in ("body", "aside")}
     for parameter in sorted(found.parameters.values(), key=lambda each: -len(each.path)):
-        if parameter.place == "body":
+        if parameter.location == "body":
             there, value = take(rest, parameter.path)
             if there:
                 given[parameter.name] = None if value is None else parameter.codec.parse(value)
@@ -92,9 +92,9 @@ def said(found: Declaration, call: dict[str, Any], body: Any) -> dict[str, Any]:
 def broken_calls(name: str, seen: set[str]) -> Iterator[tuple[Mutant, dict[str, Any]]]:
     """Calls that are wrong in one place of what a parameter holds."""
     found, shape = declaration(name), TABLE["bodies"][name]
-    paths = [each.path for each in found.parameters.values() if each.place == "body"]
+    paths = [each.path for each in found.parameters.values() if each.location == "body"]
     for call in whole_calls(name):
-        whole = {key: value for key, value in call.items() if found.parameters[key].place != "aside"}
+        whole = {key: value for key, value in call.items() if found.parameters[key].location != "aside"}
         body = orjson.loads(found.request(found.bind(whole)).body or b"")
         for mutant in mutants(shape, body, seen):
             inside = len(mutant.place) <= DEEP and any(mutant.place[: len(path)] == path for path in paths)

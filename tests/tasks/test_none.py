@@ -19,7 +19,7 @@ OPTIONAL = [
     for name in sorted(ACTIONS)
     if declaration(name).package == "tasks"
     for each in declaration(name).parameters.values()
-    if not each.required and each.place in ("body", "aside")
+    if not each.required and each.location in ("body", "aside")
 ]
 
 

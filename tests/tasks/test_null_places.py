@@ -14,7 +14,7 @@ from tests.cases import for_each
 from tests.tasks.action_samples import declaration, smallest_call
 from tests.tasks.body_mutants import TABLE, example, whole
 from worker.api.body import Shape
-from worker.api.body_leaves import Place
+from worker.api.body_leaves import Pointer
 from worker.api.declaration import Declaration
 from worker.api.wire import take
 from worker.errors import InputError
@@ -25,7 +25,7 @@ ACTIONS = sorted(set(TABLE["bodies"]) - {"upload_image_from_file"})
 STAMPED = {"time", "unique_id"}
 
 
-def nulls(shape: Shape, seen: set[str]) -> Iterator[tuple[Place, Any]]:
+def nulls(shape: Shape, seen: set[str]) -> Iterator[tuple[Pointer, Any]]:
     """The smallest value with null in one place, for each place that takes it; what was ``seen`` not once more."""
     if isinstance(shape, str) and shape.startswith("#"):
         if shape in seen:
@@ -51,7 +51,7 @@ def said(found: Declaration, body: Any) -> dict[str, Any]:
     """The call that sends this body, its parts written as they travel."""
     given = {}
     for parameter in sorted(found.parameters.values(), key=lambda each: -len(each.path)):
-        if parameter.place == "body":
+        if parameter.location == "body":
             there, value = take(body, parameter.path)
             if there:
                 given[parameter.name] = value
@@ -62,13 +62,13 @@ def sent(found: Declaration, given: dict[str, Any]) -> Any:
     return json.loads(found.request(found.bind(given, "key")).body or b"null")
 
 
-def stands(body: Any, place: Place) -> Any:
+def stands(body: Any, place: Pointer) -> Any:
     for key in place:
         body = body[key]
     return body
 
 
-def can_be_said(outline: Outline, place: Place) -> bool:
+def can_be_said(outline: Outline, place: Pointer) -> bool:
     """Whether a call can give null there: what is only there for what it holds is left out with it."""
     found = [outline]
     for key in place:
@@ -80,7 +80,7 @@ def can_be_said(outline: Outline, place: Place) -> bool:
     return any(each.null is not None for each in found)
 
 
-def among(base: Any, body: Any, place: Place) -> Any:
+def among(base: Any, body: Any, place: Pointer) -> Any:
     """A body whose places beside this one are those of another, as far as that goes."""
     if not place or not isinstance(base, dict | list) or not base:
         return body
@@ -90,7 +90,7 @@ def among(base: Any, body: Any, place: Place) -> Any:
     return {**body, **base, key: among(base.get(key), body[key], tuple(below))}
 
 
-def whole_bodies(base: Any, body: Any, place: Place) -> Iterator[Any]:
+def whole_bodies(base: Any, body: Any, place: Pointer) -> Iterator[Any]:
     """The body, and with what a check asks for besides: somebody has to be named."""
     yield body
     yield among(base, body, place)
@@ -105,7 +105,7 @@ def test_null_is_taken_wherever_klaviyo_takes_it(name: str):
     found = declaration(name)
     outline, call = declared(found), smallest_call(name)
     base = sent(found, call)
-    beside = {key: value for key, value in call.items() if found.parameters[key].place != "body"}
+    beside = {key: value for key, value in call.items() if found.parameters[key].location != "body"}
 
     for place, body in nulls(TABLE["bodies"][name], set()):
         if place[-1] in STAMPED or not can_be_said(outline, place):

@@ -106,7 +106,7 @@ def test_extra_buckets_are_those_that_the_operation_publishes_or_shares(name: st
 @every_action
 def test_query_parameters_are_those_of_the_operation(name: str, api: dict[str, Any]):
     found, published = declaration(name), queries(operation(api, declaration(name)))
-    ours = {each.wire: each for each in found.parameters.values() if each.place == "query"}
+    ours = {each.wire: each for each in found.parameters.values() if each.location == "query"}
 
     assert set(ours) == set(published)
     for wire, parameter in ours.items():

@@ -129,7 +129,7 @@ def belonging(klaviyo: InSandbox) -> dict[str, dict[str, Any]]:
 
 def taken(name: str, attributes: dict[str, Any]) -> dict[str, Any]:
     """Those attributes of a thing that an action takes, as they were read."""
-    places = {each.path: each.name for each in declaration(name).parameters.values() if each.place == "body"}
+    places = {each.path: each.name for each in declaration(name).parameters.values() if each.location == "body"}
     return {
         parameter: attributes[path[-1]]
         for path, parameter in places.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from unittest import mock
 
 import pytest
@@ -12,6 +13,8 @@ from celery.result import EagerResult, GroupResult
 from worker import awaiting
 from worker.app import app
 from worker.awaiting import aget
+from worker.one_per_process import forget
+from worker.redis.homes import here
 
 
 class Store:
@@ -94,7 +97,7 @@ def test_whoever_gives_up_is_no_longer_looked_for_and_does_not_end_it_for_others
 
 
 def test_a_broken_look_ends_those_that_wait(store, monkeypatch):
-    def broken(_):
+    def broken(*_):
         raise ValueError("what is this")
 
     monkeypatch.setattr(awaiting, "_ended", broken)
@@ -108,3 +111,28 @@ def test_a_result_that_is_there_already_is_given_at_once(store):
 
     assert asyncio.run(aget(EagerResult("a", 1, "SUCCESS"))) == 1
     assert not store.looks
+
+
+def test_a_redis_that_is_silent_holds_up_no_result_of_another(store, monkeypatch):
+    monkeypatch.setenv("KLAVIYO_REDIS_URLS__EU", "redis://127.0.0.1:1/0")
+    forget()
+    over, in_vain = threading.Event(), []
+
+    def ended(ids: list[str]) -> list[str]:
+        if here() == "eu" and not over.wait(2):
+            in_vain.append(ids)
+        return store.ended(ids)
+
+    monkeypatch.setattr(awaiting, "_ended_here", ended)
+    store.values["a"] = 1
+
+    async def main():
+        try:
+            first = await aget(*results("a"))
+            store.values["b"] = 2
+            return first, await aget(*results("b"))
+        finally:
+            over.set()
+
+    assert asyncio.run(main()) == (1, 2)
+    assert not in_vain

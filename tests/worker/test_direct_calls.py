@@ -126,9 +126,9 @@ def test_a_long_wait_is_told_once(answers, caplog):
     with pytest.raises(Enough):
         send_in_process(declaration, "default", declaration.bind({}), sleep)
 
-    assert slept == [execution.TURN_POLL_S] * 3
+    assert slept == [execution.BUDGET_POLL_S] * 3
     assert [each.getMessage() for each in caplog.records if each.name == "worker.now"] == [
-        "Waiting for the turn of get_tags on account default: 3600 s at present."
+        "Waiting for budget of get_tags on account default: 3600 s at present."
     ]
 
 

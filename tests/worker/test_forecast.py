@@ -80,7 +80,7 @@ def test_requests_that_trickled_in_before_are_given_back_as_they_were_made(clien
     assert_foretold(simulated(client, [(line("5/s 60/m", "s"), 70, 0)], before=44))
 
 
-def test_lines_that_share_a_bucket_take_turns(client):
+def test_lines_that_share_a_bucket_run_unless_aways(client):
     shared = Bucket("include=lists", Limits.parse("5/s 30/m"))
     found = simulated(client, [(line("10/s 150/m", "one", shared), 0, 60), (line("10/s 150/m", "two", shared), 0, 20)])
 

@@ -214,7 +214,7 @@ def test_every_call_has_its_turn_and_nothing_is_left_of_turns_in_the_end(client,
     assert set(client.hgetall("klaviyo:out").values()) == {b"0"}
 
 
-def test_the_lines_of_an_account_take_turns_for_its_slots(client, clock):
+def test_the_lines_of_an_account_run_unless_aways_for_its_slots(client, clock):
     governor, lines = one_slot(client, clock)
     for each in lines:
         publish(governor, each, *(f"{each.buckets[0].name}-{number}" for number in range(3)), lane="bulk")

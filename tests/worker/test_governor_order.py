@@ -97,7 +97,7 @@ def test_delayed_tasks_run_in_the_order_of_their_times_and_behind_those_that_wai
     assert [*order, *released(client, each)] == ["first", "second", "late 1", "late 2", "late 3"]
 
 
-def test_lines_that_share_a_bucket_take_turns_and_the_urgent_one_goes_first(client, governor, clock):
+def test_lines_that_share_a_bucket_run_unless_aways_and_the_urgent_one_goes_first(client, governor, clock):
     extra = Bucket("extra", Limits.parse("75/s 750/m"))
     plain, both = line("1/s 60/m"), line("1/s 60/m", "operation", extra)
     known(governor, clock, plain)

@@ -17,7 +17,7 @@ from tests.clock import Clock
 from worker import plain_calls
 from worker.errors import InputError, NotConfirmed
 from worker.governor import Governor
-from worker.many import MAX_CALLS_PER_STEP, new_id
+from worker.many import MAX_CALLS_PER_BATCH, new_id
 from worker.messages import read
 from worker.redis.connection import NotReplicated
 
@@ -34,11 +34,11 @@ def call(number, **more):
 
 
 def test_each_call_is_a_task_in_the_order_in_which_they_were_made(governor, client):
-    results = create_event.delay_many(call(number) for number in range(MAX_CALLS_PER_STEP + 3))
+    results = create_event.delay_many(call(number) for number in range(MAX_CALLS_PER_BATCH + 3))
 
     messages = {message.id: message for message in map(read, governor.waiting())}
     assert [messages[each.id].kwargs["unique_id"] for each in results] == [
-        f"u{each}" for each in range(MAX_CALLS_PER_STEP + 3)
+        f"u{each}" for each in range(MAX_CALLS_PER_BATCH + 3)
     ]
     waiting = client.lrange("klaviyo:now:default:create_event", 0, -1)
     assert [each.decode() for each in reversed(waiting)] == [each.id for each in results]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, Field, create_model
 
-from worker.api.body_leaves import Place, Problem
+from worker.api.body_leaves import Pointer, Problem
 from worker.api.json_value import json_value
 from worker.api.parameters import Parameter, Params
 
@@ -20,7 +20,7 @@ def drop_nulls(params: Params, parameters: Mapping[str, Parameter], *, updates: 
     """
     for name in [name for name, value in params.items() if value is None]:
         parameter = parameters[name]
-        if parameter.place != "body" or parameter.required or parameter.nullable:
+        if parameter.location != "body" or parameter.required or parameter.nullable:
             continue
         if updates:
             yield f"parameter {name!r} is None, and Klaviyo cannot clear it; leave it out to keep what is there"
@@ -31,7 +31,7 @@ def drop_nulls(params: Params, parameters: Mapping[str, Parameter], *, updates: 
 def empty_id_problems(params: Params, parameters: Mapping[str, Parameter]) -> Iterator[str]:
     """Refuse ids that would change the path: without its id, the path of one record is that of all of them."""
     for name, value in params.items():
-        if parameters[name].place == "path" and str(value).strip() in ("", ".", ".."):
+        if parameters[name].location == "path" and str(value).strip() in ("", ".", ".."):
             yield f"parameter {name!r} is empty or consists of dots; it has to be an id"
 
 
@@ -69,20 +69,20 @@ def item_size_problems(params: Params, parameters: Mapping[str, Parameter]) -> I
             continue
         render = parameters[name].codec.render
         sizes = [len(orjson.dumps(item)) for item in render(value)]
-        if wrong := [str(place) for place, size in enumerate(sizes) if size > allowed]:
+        if wrong := [str(index) for index, size in enumerate(sizes) if size > allowed]:
             yield f"items {', '.join(wrong[:5])} of {name!r} are over {allowed:,} bytes"
 
 
 def explain(problem: Problem, parameters: Mapping[str, Parameter]) -> str:
     """A problem in the body as a sentence about the parameter that it came from."""
-    return f"parameter {'.'.join(map(str, _plain_place(problem.place, parameters)))!r} {problem.message}"
+    return f"parameter {'.'.join(map(str, _plain_pointer(problem.pointer, parameters)))!r} {problem.message}"
 
 
-def _plain_place(place: Place, parameters: Mapping[str, Parameter]) -> Place:
+def _plain_pointer(pointer: Pointer, parameters: Mapping[str, Parameter]) -> Pointer:
     """The parameter and keys by which a caller reaches a place in the body."""
-    found = [each for each in parameters.values() if each.place == "body"]
+    found = [each for each in parameters.values() if each.location == "body"]
     for each in found:
-        if place[: len(each.path)] == each.path:
-            return (each.name, *each.codec.plain(place[len(each.path) :]))
+        if pointer[: len(each.path)] == each.path:
+            return (each.name, *each.codec.plain(pointer[len(each.path) :]))
     # Nothing stands there: name the parameter that would have put something there.
-    return next(((each.name,) for each in found if each.path[: len(place)] == place), place)
+    return next(((each.name,) for each in found if each.path[: len(pointer)] == pointer), pointer)

@@ -47,10 +47,10 @@ def check_of(package: str, action: str) -> Check | None:
     return shapes.body(action) if shapes else None
 
 
-def node_at(package: str, action: str, place: Path) -> Node | None:
+def node_at(package: str, action: str, path: Path) -> Node | None:
     """The check of what stands at a place in an action's body, if that is the same whatever stands beside it."""
     shapes = _shapes_of(package)
-    return shapes.at(action, place) if shapes else None
+    return shapes.at(action, path) if shapes else None
 
 
 def table_of(package: str) -> Table | None:
@@ -90,10 +90,10 @@ class Shapes:
         """The check for an action's body; None if the table does not have it."""
         return self._node(self._bodies[action]).check if action in self._bodies else None
 
-    def at(self, action: str, place: Path) -> Node | None:
+    def at(self, action: str, path: Path) -> Node | None:
         """As `node_at`."""
         shape, closed = self._bodies.get(action, "any"), False
-        for key in place:
+        for key in path:
             whole, _ = self.resolve(shape)
             if not isinstance(whole, dict) or key not in whole.get("keys", ()):
                 return None
@@ -174,7 +174,7 @@ class Shapes:
                 problems = node.check(value)
                 if not problems:
                     return ()
-                if problems[0].place:
+                if problems[0].pointer:
                     found.append(problems)
             return _closest(found) if found else mismatch(expected, value)
 
@@ -246,7 +246,7 @@ def _owned(keys: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _closest(found: list[Sequence[Problem]]) -> Sequence[Problem]:
     """The alternative that was probably meant: the one with the fewest problems, and the deepest."""
-    return min(found, key=lambda problems: (len(problems), -len(problems[0].place)))
+    return min(found, key=lambda problems: (len(problems), -len(problems[0].pointer)))
 
 
 def _nullable(check: Check, null: bool) -> Check:

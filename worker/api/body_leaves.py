@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 #: The way to a value in a body: keys and list indexes.
-Place = tuple[str | int, ...]
+Pointer = tuple[str | int, ...]
 
 BINARY, EMPTY = "binary", "empty"
 #: How strings of each format are parsed.
@@ -41,13 +41,13 @@ _SCALARS = frozenset({NoneType, bool, int, float, str})
 class Problem(NamedTuple):
     """What is wrong at one place in a body, in words that do not repeat the value."""
 
-    place: Place
+    pointer: Pointer
     kind: Literal["missing", "unknown", "wrong"]
     message: str
 
     def under(self, key: str | int) -> Problem:
         """The same, seen from one level above."""
-        return self._replace(place=(key, *self.place))
+        return self._replace(pointer=(key, *self.pointer))
 
 
 #: Finds what is wrong with a value; nothing if it is fine.

@@ -197,10 +197,10 @@ class Declaration:
         headers: dict[str, str] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
-            if parameter.place == "path":
+            if parameter.location == "path":
                 path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            elif parameter.place in ("query", "header") and value is not None:
-                (query if parameter.place == "query" else headers)[parameter.wire] = _query_value(value)
+            elif parameter.location in ("query", "header") and value is not None:
+                (query if parameter.location == "query" else headers)[parameter.wire] = _query_value(value)
         body = self._body(params)
         content, content_type = self._encode(body)
         return Request(self.method, path, query, content if body else None, content_type, headers)
@@ -210,7 +210,7 @@ class Declaration:
         body: dict[str, Any] = {}
         for name, value in params.items():
             parameter = self.parameters[name]
-            if parameter.place == "body":
+            if parameter.location == "body":
                 put(body, parameter.path, None if value is None else parameter.codec.render(value))
         if self.has_body:
             for above, defaults in self._defaults:
@@ -226,7 +226,7 @@ class Declaration:
     @property
     def has_body(self) -> bool:
         """Whether a request of this operation carries a body."""
-        return bool(self.type) or any(parameter.place == "body" for parameter in self.parameters.values())
+        return bool(self.type) or any(parameter.location == "body" for parameter in self.parameters.values())
 
     @property
     def sends_id(self) -> bool:
@@ -280,7 +280,7 @@ class Declaration:
 
     @cached_property
     def _aside(self) -> frozenset[str]:
-        return frozenset(name for name, each in self.parameters.items() if each.place == "aside")
+        return frozenset(name for name, each in self.parameters.items() if each.location == "aside")
 
     @cached_property
     def _dropped(self) -> tuple[Path, ...]:

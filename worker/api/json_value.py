@@ -15,8 +15,8 @@ import orjson
 
 #: How deeply values may be nested; JSON encoders give up soon after.
 MAX_DEPTH = 200
-#: How many levels of a place a message names, from the outermost.
-MAX_PLACE_LEVELS = 8
+#: How many levels of a pointer a message names, from the outermost.
+MAX_POINTER_LEVELS = 8
 #: The range of integers that JSON parsers agree on.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**64 - 1
 
@@ -27,16 +27,16 @@ _AS_IS = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME | orj
 class NotJson(ValueError):
     """A value that JSON cannot carry: what is wrong with it and where it stands, without the value itself."""
 
-    def __init__(self, why: str, *place: str) -> None:
-        super().__init__(why, *place)
-        self.why, self.place = why, place
+    def __init__(self, why: str, *pointer: str) -> None:
+        super().__init__(why, *pointer)
+        self.why, self.pointer = why, pointer
 
     def under(self, key: str) -> NotJson:
         """The same, seen from one level above."""
-        return NotJson(self.why, *(key, *self.place)[:MAX_PLACE_LEVELS])
+        return NotJson(self.why, *(key, *self.pointer)[:MAX_POINTER_LEVELS])
 
     def __str__(self) -> str:
-        return f"parameter {'.'.join(self.place)!r} {self.why}"
+        return f"parameter {'.'.join(self.pointer)!r} {self.why}"
 
 
 def json_value(value: Any) -> Any:

@@ -112,7 +112,7 @@ class Kinds:
         nodes = list(self._nodes(params, places))
         if None in nodes or _overlap(places):
             return
-        sent = {name: value for name, value in params.items() if self._parameters[name].place == "body"}
+        sent = {name: value for name, value in params.items() if self._parameters[name].location == "body"}
         _put(self._known, kind, _Kind(tuple(filter(None, nodes)), size - len(orjson.dumps(sent))))
 
     def _kind(self, params: Params) -> tuple[Any, ...]:
@@ -126,9 +126,9 @@ class Kinds:
         """The check of each value; None where it is known for the body as a whole only."""
         for name, value in params.items():
             parameter = self._parameters[name]
-            if parameter.place == "aside":
+            if parameter.location == "aside":
                 yield None
-            elif parameter.place != "body":
+            elif parameter.location != "body":
                 yield _ANYTHING
             elif parameter.codec is AS_IS:
                 places.append(parameter.path)
@@ -156,8 +156,8 @@ class Kinds:
 
         return Node(frozenset(), check)
 
-    def _at(self, place: Path) -> Node | None:
-        return self._node_at(place) if self._node_at else _ANYTHING
+    def _at(self, path: Path) -> Node | None:
+        return self._node_at(path) if self._node_at else _ANYTHING
 
 
 def _overlap(places: list[Path]) -> bool:

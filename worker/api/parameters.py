@@ -29,7 +29,7 @@ from worker.api.wire import (
 from worker.tiers import Bucket, Limits
 
 Params = dict[str, Any]
-Part = Literal["path", "query", "header", "body", "aside"]
+Location = Literal["path", "query", "header", "body", "aside"]
 
 #: The markers of parameters for which Klaviyo takes no null.
 _NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
@@ -37,13 +37,13 @@ _NOT_NULL = (NotNull, Linkage, Linkages, Resource, Resources)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter, with its type and its place on the wire."""
+    """One parameter, with its type and its location in the request, as OpenAPI calls it."""
 
     name: str
     annotation: Any
     required: bool
     default: Any
-    place: Part
+    location: Location
     path: Path
     codec: Codec
     item_bytes: int | None
@@ -51,7 +51,7 @@ class Parameter:
     @property
     def nullable(self) -> bool:
         """Whether None travels as null. Relationships and resources are left out instead."""
-        return self.place == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
+        return self.location == "body" and not any(isinstance(each, _NOT_NULL) for each in unwrap(self.annotation)[1])
 
     @property
     def wire(self) -> str:
@@ -93,29 +93,29 @@ def read_parameters(
     for name, each in signature.parameters.items():
         markers = unwrap(hints[name])[1]
         at, query, header = marker_of(markers, At), marker_of(markers, Query), marker_of(markers, Header)
-        place: Part
+        location: Location
         if f"{{{name}}}" in path:
-            place, where = "path", name
+            location, where = "path", name
         elif marker_of(markers, Aside):
-            place, where = "aside", name
+            location, where = "aside", name
         elif header:
-            place, where = "header", header.name
+            location, where = "header", header.name
         elif at:
-            place, where = "body", at.path
+            location, where = "body", at.path
         elif query or method in ("GET", "DELETE") or not type or _is_query(name, path):
-            place, where = "query", query.name if query else query_name(name)
+            location, where = "query", query.name if query else query_name(name)
         else:
-            place, where = "body", f"data.attributes.{name}"
-        if place == "body" and method == "GET":
-            raise refuse(f"parameter {name!r} has a place in the body, but GET has none")
+            location, where = "body", f"data.attributes.{name}"
+        if location == "body" and method == "GET":
+            raise refuse(f"parameter {name!r} belongs in the body, but a GET has none")
         resources = marker_of(markers, Resources)
         yield Parameter(
             name=name,
             annotation=hints[name],
             required=each.default is inspect.Parameter.empty,
             default=None if each.default is inspect.Parameter.empty else each.default,
-            place=place,
-            path=tuple(where.split(".")) if place == "body" else (where,),
+            location=location,
+            path=tuple(where.split(".")) if location == "body" else (where,),
             codec=codec_of(hints[name]),
             item_bytes=resources.max_bytes if resources else None,
         )
@@ -130,7 +130,7 @@ def read_constants(parameters: Iterable[Parameter], type: str | None) -> Iterato
     if type:
         yield ("data", "type"), type
     for parameter in parameters:
-        if parameter.place == "body":
+        if parameter.location == "body":
             for below, value in parameter.codec.constants:
                 yield (*parameter.path, *below), value
             if marker := marker_of(unwrap(parameter.annotation)[1], At):
@@ -149,7 +149,7 @@ def attribute_paths(parameters: Iterable[Parameter]) -> tuple[Path, ...]:
     """The paths of the resources in the body whose ``attributes`` must be there, even if they are empty."""
     found: dict[Path, None] = {}
     for parameter in parameters:
-        if parameter.place == "body":
+        if parameter.location == "body":
             for below, _ in parameter.codec.leaves:
                 path = (*parameter.path, *below)
                 found |= {path[:depth]: None for depth, name in enumerate(path) if name == "attributes"}

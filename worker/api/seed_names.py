@@ -59,7 +59,7 @@ def read_aliases(
     aliases: dict[str, Target] = {}
     for parameter in parameters.values():
         aliases[flat_name(".".join(parameter.path))] = Alias((parameter.name,))
-        for below, keys in parameter.codec.leaves if parameter.place == "body" else ():
+        for below, keys in parameter.codec.leaves if parameter.location == "body" else ():
             aliases[flat_name(".".join((*parameter.path, *below)))] = Alias((parameter.name, *keys))
     for path, value in constants:
         aliases[flat_name(".".join(path))] = Alias((), value)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from worker.api.body_leaves import Place
+from worker.api.body_leaves import Pointer
 from worker.api.parameters import Params
 
 
@@ -14,40 +14,40 @@ def explain_errors(errors: Sequence[Any], params: Params) -> Iterator[str]:
     """One sentence for each place that is wrong; where a union has alternatives, what each of them expects."""
     said: dict[str, dict[str, None]] = {}
     for error in errors:
-        place, wrong = _explain(error, params)
-        said.setdefault(place, {})[wrong] = None
-    for place, wrongs in said.items():
+        pointer, wrong = _explain(error, params)
+        said.setdefault(pointer, {})[wrong] = None
+    for pointer, wrongs in said.items():
         facts = [each for each in wrongs if each.startswith(("is ", "has "))]
-        yield from (f"parameter {place!r} {each}" for each in facts)
+        yield from (f"parameter {pointer!r} {each}" for each in facts)
         if others := [each for each in wrongs if each not in facts]:
-            yield f"parameter {place!r}: {', or '.join(others)}"
+            yield f"parameter {pointer!r}: {', or '.join(others)}"
 
 
 def _explain(error: Any, params: Params) -> tuple[str, str]:
-    """The place of one of pydantic's errors, and what is wrong there."""
+    """The pointer of one of pydantic's errors, and what is wrong there."""
     loc, context = error["loc"], error.get("ctx", {})
     if loc[-1:] == ("[key]",):
-        return _place(loc[:-2], params), "has a key that is not a string; JSON's keys are strings"
-    place = _place(loc, params)
+        return _pointer(loc[:-2], params), "has a key that is not a string; JSON's keys are strings"
+    pointer = _pointer(loc, params)
     if error["type"] == "missing":
-        return place, "is missing"
+        return pointer, "is missing"
     if error["type"] == "union_tag_not_found":
-        return ".".join((place, context["discriminator"].strip("'"))), "is missing"
+        return ".".join((pointer, context["discriminator"].strip("'"))), "is missing"
     if error["type"] == "union_tag_invalid":
-        return place, f"its {context['discriminator']} is none of {context['expected_tags']}"
+        return pointer, f"its {context['discriminator']} is none of {context['expected_tags']}"
     if error["type"] == "extra_forbidden":
-        return place, "is not known"
+        return pointer, "is not known"
     text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "literal_error":
         text = f"input should be {_shorten(context['expected'])}"
-    return place, f"{text[0].lower()}{text[1:]}"
+    return pointer, f"{text[0].lower()}{text[1:]}"
 
 
-def _place(loc: Place, params: Params) -> str:
-    return ".".join(map(str, _readable_place(loc, params))) or "the call"
+def _pointer(loc: Pointer, params: Params) -> str:
+    return ".".join(map(str, _readable_pointer(loc, params))) or "the call"
 
 
-def _readable_place(loc: Place, value: Any) -> Iterator[str | int]:
+def _readable_pointer(loc: Pointer, value: Any) -> Iterator[str | int]:
     """The keys that lead to what is wrong, without the names of the union members that pydantic tried."""
     for number, part in enumerate(loc, 1):
         there = isinstance(value, Mapping) and part in value

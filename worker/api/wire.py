@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 
 from typing_extensions import get_type_hints, is_typeddict
 
-from worker.api.body_leaves import Place
+from worker.api.body_leaves import Pointer
 
 Path = tuple[str, ...]
 
@@ -160,14 +160,14 @@ class Codec:
 
     render: Callable[[Any], Any]
     parse: Callable[[Any], Any]
-    plain: Callable[[Place], Place]
+    plain: Callable[[Pointer], Pointer]
     leaves: tuple[tuple[Path, Path], ...] = (((), ()),)
     constants: tuple[tuple[Path, str], ...] = ()
     keys: Mapping[str, tuple[Path, Codec]] = field(default_factory=dict)
 
 
 #: For values that travel unchanged.
-AS_IS = Codec(lambda value: value, lambda value: value, lambda place: place)
+AS_IS = Codec(lambda value: value, lambda value: value, lambda pointer: pointer)
 
 
 def codec_of(annotation: Any) -> Codec:
@@ -194,7 +194,7 @@ def _linkage(kind: str) -> Codec:
         return value.get("id") if isinstance(value, Mapping) and value.get("type", kind) == kind else value
 
     return Codec(
-        lambda value: {"type": kind, "id": value}, parse, lambda place: (), ((("id",), ()),), ((("type",), kind),)
+        lambda value: {"type": kind, "id": value}, parse, lambda pointer: (), ((("id",), ()),), ((("type",), kind),)
     )
 
 
@@ -202,14 +202,14 @@ def _many(item: Codec) -> Codec:
     def listed(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda value: [convert(each) for each in value] if isinstance(value, list | tuple) else value
 
-    return Codec(listed(item.render), listed(item.parse), lambda place: (*place[:1], *item.plain(place[1:])))
+    return Codec(listed(item.render), listed(item.parse), lambda pointer: (*pointer[:1], *item.plain(pointer[1:])))
 
 
 @dataclass(slots=True)
 class _Keys:
     """The keys of a TypedDict with their places and shapes, and the types of the resources on the way."""
 
-    places: dict[str, tuple[Path, Codec]] = field(default_factory=dict)
+    paths: dict[str, tuple[Path, Codec]] = field(default_factory=dict)
     types: dict[str, tuple[tuple[Path, str], ...]] = field(default_factory=dict)
 
     @classmethod
@@ -217,47 +217,47 @@ class _Keys:
         keys = cls()
         for key, annotation in get_type_hints(kind, include_extras=True).items():
             at = marker_of(unwrap(annotation)[1], At)
-            keys.places[key] = (tuple(at.path.split(".")) if at else place_of(key), codec_of(annotation))
+            keys.paths[key] = (tuple(at.path.split(".")) if at else place_of(key), codec_of(annotation))
             keys.types[key] = at.types if at else ()
         return keys
 
     def leaves(self) -> Iterator[tuple[Path, Path]]:
-        for key, (place, codec) in self.places.items():
+        for key, (path, codec) in self.paths.items():
             for below, keys in codec.leaves:
-                yield (*place, *below), (key, *keys)
+                yield (*path, *below), (key, *keys)
 
     def constants(self) -> Iterator[tuple[Path, str]]:
-        for key, (place, codec) in self.places.items():
+        for key, (path, codec) in self.paths.items():
             for below, value in codec.constants:
-                yield (*place, *below), value
+                yield (*path, *below), value
             yield from self.types[key]
 
-    def plain(self, place: Place) -> Place:
-        for key, (path, codec) in self.places.items():
-            if place[: len(path)] == path:
-                return (key, *codec.plain(place[len(path) :]))
-        return place
+    def plain(self, pointer: Pointer) -> Pointer:
+        for key, (path, codec) in self.paths.items():
+            if pointer[: len(path)] == path:
+                return (key, *codec.plain(pointer[len(path) :]))
+        return pointer
 
     def render(self, value: Any, into: dict[str, Any]) -> dict[str, Any]:
         for key, each in value.items():
-            place, codec = self.places[key]
-            put(into, place, None if each is None else codec.render(each))
+            path, codec = self.paths[key]
+            put(into, path, None if each is None else codec.render(each))
             for type_place, kind in self.types[key]:
                 put(into, type_place, kind)
         return into
 
     def parse_each(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """The values of plain names, each of which may be plain or rendered."""
-        return {key: self.places[key][1].parse(each) if key in self.places else each for key, each in value.items()}
+        return {key: self.paths[key][1].parse(each) if key in self.paths else each for key, each in value.items()}
 
     def parse(self, value: Any) -> Any:
         """A rendered mapping by its plain names; what has none stays where it was, for the type check to refuse."""
         rest = _copy(value)
-        for place, _ in self.places.values():
-            _drop_null(rest, place)
+        for path, _ in self.paths.values():
+            _drop_null(rest, path)
         plain: dict[str, Any] = {}
-        for key, (place, codec) in self.places.items():
-            found, each = take(rest, place)
+        for key, (path, codec) in self.paths.items():
+            found, each = take(rest, path)
             if found:
                 plain[key] = codec.parse(each)
         for type_place, kind in [pair for pairs in self.types.values() for pair in pairs]:
@@ -284,7 +284,7 @@ def _resource(kind: str, attributes: Any) -> Codec:
 
     keys = _Keys.of(attributes, place_of) if is_typeddict(attributes) else _Keys()
     # Klaviyo insists on `attributes`, even where an id says everything.
-    has_attributes = any(place[0] == "attributes" for place, _ in keys.places.values())
+    has_attributes = any(path[0] == "attributes" for path, _ in keys.paths.values())
 
     def empty() -> dict[str, Any]:
         return {"type": kind, "attributes": {}} if has_attributes else {"type": kind}
@@ -307,7 +307,7 @@ def _resource(kind: str, attributes: Any) -> Codec:
         keys.plain,
         tuple(keys.leaves()),
         ((("type",), kind), *keys.constants()),
-        keys.places,
+        keys.paths,
     )
 
 

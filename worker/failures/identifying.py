@@ -41,6 +41,6 @@ def _is_shown(declaration: Declaration, parameter: Parameter) -> bool:
         return linkage.type in SHOPS_OWN
     if declaration.type not in SHOPS_OWN:
         return False
-    if parameter.place == "body":
+    if parameter.location == "body":
         return parameter.name in NAMING or parameter.wire == "data.id"
-    return parameter.place == "path"
+    return parameter.location == "path"

@@ -1,6 +1,6 @@
 """Tasks of actions that have failed for good, as Redis keeps them until somebody replays or drops them.
 
-A failure is stored in the step that ends its task (`worker.results`): so none is lost, and no task that goes on has
+A failure is stored together with the end of its task (`worker.results`): so none is lost, and no task that goes on has
 one. A call's parameters are encrypted if ``KLAVIYO_SECRET_KEY`` is set. The steps of jobs, imports and syncs
 are not kept here, as each of these has its own record.
 """
@@ -28,7 +28,7 @@ from worker.telemetry.masking import mask_text
 MAX_BYTES = 64 * 1024 * 1024
 
 #: Failures that are read from Redis, or dropped, in one round trip.
-FAILURES_PER_STEP = 200
+FAILURES_PER_BATCH = 200
 
 #: How much of an error's sentence is kept.
 MAX_SENTENCE_CHARACTERS = 500
@@ -147,7 +147,7 @@ def failures_of(group: str, most: int | None = None) -> Iterator[Failure]:
     governor, read, wanted = get_governor(), 0, most
     ids = governor.failed_ids(group)
     while ids and (wanted is None or read < wanted):
-        part, ids = ids[:FAILURES_PER_STEP], ids[FAILURES_PER_STEP:]
+        part, ids = ids[:FAILURES_PER_BATCH], ids[FAILURES_PER_BATCH:]
         for id, at, record in governor.failures(group, part):
             if wanted is None or read < wanted:
                 read += 1
@@ -178,7 +178,7 @@ def drop(group: str) -> int:
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + FAILURES_PER_STEP] for start in range(0, len(ids), FAILURES_PER_STEP))
+    return (ids[start : start + FAILURES_PER_BATCH] for start in range(0, len(ids), FAILURES_PER_BATCH))
 
 
 def prune() -> None:

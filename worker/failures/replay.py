@@ -1,5 +1,7 @@
-"""Repeating tasks that have failed for good. One step puts the task back into its waiting list, under an id that is
-derived from its own, and forgets the failure. So none is repeated twice, whatever dies in between.
+"""Repeating tasks that have failed for good.
+
+A task is put back into its waiting list, under an id derived from its own, and its failure is forgotten, atomically. So
+none is repeated twice, whatever dies in between.
 
 A repeated task shares no request with others, even if it did before. It keeps its account, its lane, its callbacks, its
 errbacks and the rest of its chain. Its chord is not kept: that has learned of the failure and waits no longer. The id

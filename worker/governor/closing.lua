@@ -16,7 +16,7 @@ function ops.close(id, holder, used, limit, remaining, reset, block, forget, acc
 end
 
 -- unacked unacked_index | id holder limit remaining reset accepted_key key value ttl_s, for each task -> adopted limits
--- The end of tasks whose requests have succeeded, all of it in one step: the leases are closed as above, the results
+-- The end of tasks whose requests have succeeded, all of it atomically: the leases are closed as above, the results
 -- stored, key "" where nobody wants one, and the deliveries, which held the leases, struck off the record.
 function ops.finish(unacked, index, ...)
   local values, ids, ends, tags = { ... }, {}, {}, {}

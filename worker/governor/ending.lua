@@ -19,8 +19,8 @@ local function correct(line, b, limit, remaining, reset)
   local used, starts, ring = limit - remaining, now + reset * 1000 - MINUTE_MS - MAX_RESET_ERROR_MS, key('ring', b.name)
   local beyond = used - b.flight
   if beyond > 0 then
-    local entry = tonumber(call('LINDEX', ring, beyond - 1))
-    if not entry or entry < starts then
+    local answered = tonumber(call('LINDEX', ring, beyond - 1))
+    if not answered or answered < starts then
       local ours = answered_since(ring, starts, beyond - 1)
       local foreign, ends = beyond - ours, now + reset * 1000
       if math.abs(b.foreign_until - ends) < SAME_WINDOW_MS and b.foreign > foreign then foreign = b.foreign end

@@ -1,6 +1,6 @@
 -- Tasks that have failed for good: keeping them, and repeating or dropping them.
 
-local MAX_PRUNED = 500  -- failures that one step removes at most, so that no step takes long
+local MAX_PRUNED = 500  -- failures that one call removes at most, so that none takes long
 
 -- The oldest go where there are too many, or too many bytes of them; and those that are too old.
 local function prune_failures(most, bytes, age)

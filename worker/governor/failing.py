@@ -14,7 +14,7 @@ class KeptFailures(ScriptCaller):
     """The governor as far as failed tasks are concerned."""
 
     def fail(self, failed: FailedCall, key: str, value: str | bytes, ttl: int) -> None:
-        """End a task that has failed for good, in one step: store its result, and keep the failure.
+        """End a task that has failed for good, atomically: store its result, and keep the failure.
 
         Without a ``key`` nobody wants the result; ``ttl`` in seconds. The delivery is acknowledged unless somebody has
         to be told first.
@@ -31,7 +31,7 @@ class KeptFailures(ScriptCaller):
 
     @waits_for_redis
     def replay(self, failed_id: str, line: LineRef, lane: str, task_id: str, message: str) -> bool:
-        """Put a failed task into its waiting list again, under another id, and forget the failure, in one step.
+        """Put a failed task into its waiting list again, under another id, and forget the failure, atomically.
 
         Return False if it was no longer there: somebody else has replayed or dropped it.
         """

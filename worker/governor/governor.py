@@ -79,7 +79,7 @@ class Governor(KeptFailures, Observer):
         expires: Expiry | None = None,
         carrier: str = "",
     ) -> None:
-        """Put new tasks of one line, at least one, into its waiting list in one step.
+        """Put new tasks of one line, at least one, into its waiting list, atomically.
 
         Of each: its id, its message, and what it can share with others in the request ``carrier``. Said once more, with
         the same first id, this does nothing.
@@ -234,7 +234,7 @@ class Governor(KeptFailures, Observer):
 
     @waits_for_redis
     def finish(self, ends: Sequence[TaskEnd]) -> list[int]:
-        """End tasks in one step: close their leases, store their results, and acknowledge their deliveries.
+        """End tasks atomically: close their leases, store their results, and acknowledge their deliveries.
 
         Return for each the steady limit adopted from Klaviyo's headers; 0 if it has not changed.
         """
@@ -268,7 +268,7 @@ class Governor(KeptFailures, Observer):
 
     @waits_for_redis
     def arrive(self, delivery: Delivery, carrier: str, arrival: Arrival) -> int | None:
-        """End a request that carried several tasks, in one step with all of them.
+        """End a request that carried several tasks, and all of them with it, atomically.
 
         Return the steady limit adopted from Klaviyo's headers, 0 if it has not changed; None if somebody else has the
         tasks by now, and nothing was done.

@@ -7,8 +7,8 @@
 --
 -- A task waits in the list of its line (account + the buckets it draws on). A line is looked at when it is due.
 -- A lease counts against every window of every bucket of its line from the grant until Klaviyo has answered; then
--- it becomes an entry of each bucket's ring, stamped with the time of the answer. A request reached Klaviyo before
--- its answer was stamped and after its grant, so "entry N back + T is over at the grant" means that at most N
+-- each bucket's ring gets the time of the answer in its place. A request reached Klaviyo before its answer was
+-- stamped and after its grant, so "answer N back + T is over at the grant" means that at most N
 -- arrivals lie in any T, whatever the phase of Klaviyo's windows and whatever the latency. No margin is needed.
 --
 --   lines           hash   line -> spec "queue;bucket=limit:ms,limit:ms;bucket=…"
@@ -83,7 +83,7 @@ local WANTED_MARGIN_MS = 2000   -- after the turn of a process that sends a requ
 local RING_MARGIN_MS, RING_MARGIN_FACTOR = 10000, 1.25  -- by which a ring outlives its longest window
 local MAX_UNPACKED = 1000       -- values in one command, since Lua's stack has bounds
 local MAX_TOKENS = 64           -- workers of a queue that are woken at once
-local MAX_SURPLUS_ENTRIES = 64  -- by which a ring may be too long before it is cut
+local MAX_SURPLUS_ANSWERS = 64  -- by which a ring may be too long before it is cut
 local REUNION_MS = 2000         -- after a failover, for the workers to tell of the requests that they have under way
 -- What a promoted replica may lack: workers tell of themselves every two seconds, and none is promoted that is a minute
 -- behind.

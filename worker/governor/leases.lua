@@ -18,7 +18,7 @@ local function remember(b, number)
   end
   for i = 1, number do times[i] = now end
   local length = call('LPUSH', ring, unpack(times))
-  if length > most + MAX_SURPLUS_ENTRIES then
+  if length > most + MAX_SURPLUS_ANSWERS then
     local adopted = tonumber(call('HGET', key('bucket', b.name), 'limit')) or 0
     call('LTRIM', ring, 0, math.max(most, adopted) - 1)
   end

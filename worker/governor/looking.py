@@ -11,10 +11,10 @@ from worker.governor.terms import Look
 from worker.redis.patience import waits_for_redis
 from worker.tiers import DAY_MS, MINUTE_MS
 
-#: Lines that are looked at in one step, which takes Redis a few milliseconds.
+#: Lines that one call of the script looks at, which takes Redis a few milliseconds.
 LINES_PER_LOOK = 50
 
-#: Lines whose tasks are counted in one step, which takes as long.
+#: Lines whose tasks one call of the script counts, which takes as long.
 LINES_PER_COUNT = 1_000
 
 #: From the grant of a request to its answer, at most: it counts from the answer on.
@@ -37,7 +37,7 @@ class Observer(ScriptCaller):
     def look(self, lines: Iterable[str] | None = None) -> list[Look]:
         """Return the state of these lines, or of every line that this Redis knows, in the order of their names.
 
-        Each is read in one step; nothing is changed. What is not known is left out.
+        Each is read atomically; nothing is changed. What is not known is left out.
         """
         names = sorted(self.lines() if lines is None else set(lines))
         seen: list[Any] = []

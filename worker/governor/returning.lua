@@ -34,7 +34,7 @@ end
 
 -- unacked unacked_index tag | line spec lane id delay_ms at_head count expires share carrier -> attempts used, -1 if no
 -- longer ours. count: the hash in which this is counted, attempts or roomless; or ""
--- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, in one step.
+-- Moves the message of a delivery from the broker's list of unacknowledged ones to its waiting list, atomically.
 function ops.park(unacked, index, tag, line, spec, lane, id, delay, at_head, count, expires, share, carrier)
   local stored = call('HGET', unacked, tag)
   if not stored then return -1 end

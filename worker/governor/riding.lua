@@ -1,4 +1,4 @@
--- A request that several calls travel with: claiming its lease with theirs, and ending all of them in one step.
+-- A request that several calls travel with: claiming its lease with theirs, and ending all of them atomically.
 
 -- carrier ttl_ms holder -> {} if there is nothing to send, else {id, attempts, "lane|line|share\nmessage", …}
 -- Claim the lease of a request that several tasks travel with, and theirs. What nobody wants any more is left out: its
@@ -67,7 +67,7 @@ end
 -- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered | delay_ms
 -- attempt ttl_s |
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
--- The end of a request that several tasks travelled with, in one step: its lease is closed as above, and of each task
+-- The end of a request that several tasks travelled with, atomically: its lease is closed as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
 --   how = decided  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
 --   how = wait  it waits again, with `what` as its share, after the delay; the result says so, and why

@@ -58,7 +58,7 @@ local function claim_early(ids, claims, ttl)
 end
 
 -- unacked unacked_index tag ttl_ms most lists queue… wake… -> {queue, message, id, queue, message, id, …}
--- Take messages from the queues in turn, record them as unacknowledged and claim their leases, in one step: a worker that
+-- Take messages from the queues in turn, record them as unacknowledged and claim their leases, atomically: a worker that
 -- dies at any instruction has either not taken a message or is on record as holding it.
 --   unacked   hash tag -> [message, exchange, queue]          unacked_index  zset tag -> time
 --   tag       of this delivery, never used before; its messages have tags tag .. ":1", tag .. ":2", …

@@ -131,8 +131,8 @@ local function unheard(b, ring, n, t, birth)
 end
 
 -- When an answer came, by the new primary's clock; if the old primary stamped it, the latest time that is possible.
-local function by_this_clock(entry, birth)
-  return (entry < birth or entry > now) and math.min(entry + moved, birth) or entry
+local function by_this_clock(answered, birth)
+  return (answered < birth or answered > now) and math.min(answered + moved, birth) or answered
 end
 
 local nothing_blocked
@@ -151,8 +151,8 @@ local function blocked_until(line, spec)
   return at
 end
 
--- An entry of a window's ring. Who is about to grant `most` requests reads what they will ask for at once: each looks
--- one entry nearer to the newest.
+-- An answer in a window's ring. Who is about to grant `most` requests reads what they will ask for at once: each looks
+-- one answer nearer to the newest.
 local function answered_at(ring, w, back, most)
   if most == 1 then return tonumber(call('LINDEX', ring, back)) end
   local read = w.read
@@ -183,13 +183,15 @@ local function next_grant(spec, birth, lane, blocked, most)
       if back < 0 then
         return nil, (n <= 0 and t == MINUTE_MS and b.foreign_until > now) and b.foreign_until or now + FALLBACK_MS
       end
-      local entry = answered_at(ring, w, back, most)
-      if entry and missing > 0 then entry = by_this_clock(entry, birth) end
+      local answered = answered_at(ring, w, back, most)
+      if answered and missing > 0 then answered = by_this_clock(answered, birth) end
       -- What was sent in the second before a flush is forgotten: the first second belongs to the one request.
-      if not entry and t == SECOND_MS then entry = call('LLEN', ring) > 0 and birth end
+      if not answered and t == SECOND_MS then answered = call('LLEN', ring) > 0 and birth end
       -- When others' window ends there may be room before.
-      if entry and t == MINUTE_MS and b.foreign > 0 then entry = math.min(entry, b.foreign_until - t - ROUNDING_MS) end
-      if entry and entry + t + ROUNDING_MS > at then at = entry + t + ROUNDING_MS end
+      if answered and t == MINUTE_MS and b.foreign > 0 then
+        answered = math.min(answered, b.foreign_until - t - ROUNDING_MS)
+      end
+      if answered and answered + t + ROUNDING_MS > at then at = answered + t + ROUNDING_MS end
     end
   end
   return at

@@ -1,6 +1,6 @@
 """What every worker does beside running tasks.
 
-It turns the governor, announces what it can take, sends signs of life, and takes up what is overdue.
+It drives the governor, announces what it can take, sends signs of life, and takes up what is overdue.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class GovernorStep(bootsteps.StartStopStep):
         self._generation = 0  # of the stored accounts, at the last look
 
     def start(self, consumer: Any) -> None:
-        """Start to turn the governor."""
+        """Start to drive the governor."""
         governor = get_governor()
         name = _name(consumer)
 
@@ -100,8 +100,8 @@ class GovernorStep(bootsteps.StartStopStep):
 
         speak_through(consumer.event_dispatcher)
         for first in (beat, _resume_changed, notice_accounts, lambda: set_all_weights(get_settings()), _note_names):
-            self._take_turn(first)
-        turns = (
+            self._run_unless_away(first)
+        repeated = (
             (TICK_INTERVAL_S, governor.tick),
             (BEAT_INTERVAL_S, beat),
             (REFRESH_INTERVAL_S, refresh),
@@ -113,8 +113,8 @@ class GovernorStep(bootsteps.StartStopStep):
             (PRUNE_INTERVAL_S, kept.prune),
             (NOTE_INTERVAL_S, _note_names),
         )
-        for seconds, work in turns:
-            self._timers.append(consumer.timer.call_repeatedly(seconds, self._take_turn, (work,)))
+        for seconds, work in repeated:
+            self._timers.append(consumer.timer.call_repeatedly(seconds, self._run_unless_away, (work,)))
 
     def stop(self, consumer: Any) -> None:
         """Stop that, and sign off so that nothing more is released for this worker."""
@@ -122,10 +122,10 @@ class GovernorStep(bootsteps.StartStopStep):
             timer.cancel()
         self._timers.clear()
         if consumer.event_dispatcher:
-            self._take_turn(consumer.event_dispatcher.flush)
-        self._take_turn(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
+            self._run_unless_away(consumer.event_dispatcher.flush)
+        self._run_unless_away(lambda: get_governor().beat(_name(consumer), 0, [], BEAT_TTL_S))
 
-    def _take_turn(self, work: Any) -> None:
+    def _run_unless_away(self, work: Any) -> None:
         """Do one piece of work in the worker's loop. While Redis is away, warn once; the consumer itself reconnects.
 
         Nothing waits for Redis here: the loop has to notice that it has gone.

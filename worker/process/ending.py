@@ -1,4 +1,4 @@
-"""The end of tasks whose requests have succeeded: leases, results and deliveries, for several tasks in one step.
+"""The end of tasks whose requests have succeeded: leases, results and deliveries, for many tasks in one batch.
 
 A task's own thread would ask Redis three times at its end, and wait for three answers. Instead it leaves its end to one
 thread that does this for all. When many tasks end, it does so a few hundred times a second and takes what has come
@@ -24,8 +24,8 @@ from worker.process.state import acknowledged_by_redis, left_behind
 
 logger = get_logger(__name__)
 
-#: Least seconds between two steps, and most tasks in one.
-STEP_INTERVAL_S, MAX_ENDS_PER_STEP = 0.004, 32
+#: Seconds between two batches at least, and tasks in one at most.
+BATCH_INTERVAL_S, MAX_ENDS_PER_BATCH = 0.004, 32
 
 #: Called when a task has ended.
 After = Callable[[], None]
@@ -51,12 +51,12 @@ _here = _Here()
 
 
 def may_be_left() -> bool:
-    """Return True if the end of this thread's task may be left to the common step."""
+    """Return True if the end of this thread's task may be left to the next batch."""
     return _here.may
 
 
 def leave(end: TaskEnd, on_adopted: OnAdopted, on_closed: After = _nothing) -> None:
-    """Leave the end of this thread's task to the common step.
+    """Leave the end of this thread's task to the next batch.
 
     ``on_adopted`` is called with an adopted limit, ``on_closed`` when the lease is closed.
     """
@@ -69,7 +69,7 @@ def is_left(task_id: str) -> bool:
 
 
 def leave_result(task_id: str, key: str, value: str | bytes, ttl: int) -> bool:
-    """Leave a result to the step that ends its task. Return False if the task ends by itself."""
+    """Leave a result to the batch that ends its task. Return False if the task ends by itself."""
     end = _here.end
     if end is None or not is_left(task_id):
         return False
@@ -126,7 +126,7 @@ class Finisher:
             if (pause := rest - time.monotonic()) > 0:
                 time.sleep(pause)
             ends = [first]
-            while len(ends) < MAX_ENDS_PER_STEP:
+            while len(ends) < MAX_ENDS_PER_BATCH:
                 try:
                     found = self._ends.get_nowait()
                 except Empty:
@@ -136,7 +136,7 @@ class Finisher:
                     break
                 ends.append(found)
             self._finish(ends)
-            rest = time.monotonic() + STEP_INTERVAL_S
+            rest = time.monotonic() + BATCH_INTERVAL_S
 
     def _finish(self, ends: list[tuple[TaskEnd, OnAdopted, After]]) -> None:
         tags = [end.delivery.tag for end, _, _ in ends]

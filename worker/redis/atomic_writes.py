@@ -1,4 +1,4 @@
-"""Several writes in one step. Those of a worker pass even if Redis is full, since finishing what it is at frees memory.
+"""Several writes, all of them or none. A worker's pass even if Redis is full, since finishing its work frees memory.
 
 Otherwise a step that has something to write would hold its thread until there is memory; and once all threads are held,
 nobody works off what fills Redis.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import Any
 
-from worker.governor import KEY_PREFIX
+from worker.governor import KEY_PREFIX, get_governor
 from worker.redis.connection import Full, get_redis
 from worker.redis.patience import waits_for_redis
 from worker.settings import Settings
@@ -25,7 +24,7 @@ def note_names(settings: Settings) -> None:
 
     A full Redis does not take it, and no work waits for that: it is noted again a minute later.
     """
-    now = time.time()
+    now = _now()
     noted = {f"{_CALLED}|{settings.redis_name}": now, **{f"{_KNOWN}|{name}": now for name in settings.redis_names}}
     with suppress(Full), get_redis().pipeline(transaction=False) as pipe:
         pipe.zadd(_KEY, noted)
@@ -35,12 +34,18 @@ def note_names(settings: Settings) -> None:
 
 def called_here() -> set[str]:
     """Return what running workers call the current Redis."""
-    return {name for name, at in _noted(_CALLED).items() if at > time.time() - RUNNING_S}
+    now = _now()
+    return {name for name, at in _noted(_CALLED).items() if at > now - RUNNING_S}
 
 
 def known_here() -> dict[str, float]:
     """Return each Redis that workers of the current one had in their settings, and until when (Unix time)."""
     return _noted(_KNOWN)
+
+
+def _now() -> float:
+    """Redis's own time, in seconds since 1970: the clocks of workers may differ."""
+    return get_governor().now() / 1000
 
 
 @waits_for_redis

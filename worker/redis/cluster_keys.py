@@ -1,6 +1,6 @@
 """Every key of a deployment in one slot of a cluster: each connection adds a tag before it, and takes it off again.
 
-A script of ours touches keys of many kinds in one step, which a cluster permits only if they are in one slot. So each
+A script of ours touches keys of many kinds atomically, which a cluster permits only if they are in one slot. So each
 key that is sent begins with `TAG`, as with the `global_keyprefix` of kombu and Celery, and nothing else needs to know
 of it. Pure.
 """

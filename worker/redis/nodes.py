@@ -30,8 +30,8 @@ ASKING_TIMEOUT_S = 1.0
 #: some ten seconds later, and it then forgets everything that was written to it meanwhile.
 ASKING_INTERVAL_S = 1.0
 
-#: What is done on a process's first connection to another primary, before anything else. Each step gets the connection
-#: and the primary's replication id, which changes when a replica is promoted.
+#: Called on a process's first connection to another primary, before anything else, with the connection and the
+#: primary's replication id, which changes when a replica is promoted.
 at_new_primary: list[Callable[[ToPrimary, str], None]] = []
 
 #: By address, the replication id of the primary that was met last.
@@ -84,8 +84,8 @@ class ToPrimary(redis.Connection):
 
     def _meet(self, primary: str) -> None:
         if primary != _met.get(self.address):
-            for step in at_new_primary:
-                step(self, primary)
+            for prepare in at_new_primary:
+                prepare(self, primary)
             _met[self.address] = primary
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:

@@ -54,11 +54,11 @@ def asking_redis_once() -> Iterator[None]:
         _once.reset(token)
 
 
-def patiently(step: Callable[[], T]) -> T:
-    """Do a step, and do it again while Redis is away.
+def patiently(ask: Callable[[], T]) -> T:
+    """Ask Redis, and ask again while it is away.
 
     A worker waits for as long as it takes: there is no other place to put a task meanwhile. Any other process has
-    somebody waiting for it, and gives up after a minute with what Redis said last.
+    somebody waiting for it, and gives up after a minute with the last error.
 
     Raises:
         LeftBehind: the worker is stopping.
@@ -68,7 +68,7 @@ def patiently(step: Callable[[], T]) -> T:
     began = time.monotonic()
     while True:
         try:
-            return step()
+            return ask()
         except AWAY as error:
             if _once.get():
                 raise

@@ -72,5 +72,5 @@ HALVED = "Klaviyo refused the shared request without saying which call is wrong;
 
 def _pointed_at(sharing: Sharing, refused: Refused, calls: Sequence[Params]) -> set[int]:
     """The calls whose records Klaviyo's errors point at."""
-    owners = [place for place, params in enumerate(calls) for _ in range(sharing.entries(params))]
+    owners = [place for place, params in enumerate(calls) for _ in range(sharing.records_of(params))]
     return {owners[record] for record in pointed_at(refused, sharing.path, len(owners))}

@@ -1,4 +1,4 @@
-"""Several calls in one request, in the worker: claim, send, and end all of them in one step.
+"""Several calls in one request, in the worker: claim, send, and end all of them atomically.
 
 A call that succeeds and that nothing follows ends with that step: its result is stored there, and its events are sent
 from here. Any other gets its outcome there, and its message goes to a worker by itself, where Celery does all that it
@@ -33,7 +33,7 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, exchange, log_adopted, lost
+from worker.execution import Call, log_adopted, lost, send_claimed
 from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, RequestEnd, Rider, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
@@ -179,7 +179,7 @@ def _carried(
         params = sharing.join([each.call.params for each in passengers])
         request = Call(sharing.carrier, first.account, params, carrier, delivery.tag)
         try:
-            answer = exchange(request, governor, settings, close, unrepeatable)
+            answer = send_claimed(request, governor, settings, close, unrepeatable)
         except (Throttled, Unavailable, Refused, SettingsError, Malformed) as error:
             answer = error
         parts = _divided(sharing, passengers, answer, carrier, settings.max_attempts)

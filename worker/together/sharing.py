@@ -64,7 +64,7 @@ class Sharing:
         join: the carrier's parameters for these calls, which share.
         distribute: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
         path: where the records stand in the carrier's body; empty where no pointer leads to one.
-        entries: how many of these records are one call's.
+        records_of: how many of these records are one call's.
         by_job: the carrier begins a job of Klaviyo's, and the calls end with that: only for calls that ask for it.
 
     """
@@ -76,7 +76,7 @@ class Sharing:
     join: Callable[[Sequence[Params]], Params]
     distribute: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
     path: tuple[str, ...] = ()
-    entries: Callable[[Params], int] = lambda params: 1
+    records_of: Callable[[Params], int] = lambda params: 1
     by_job: bool = False
 
     def carrying(self, account: str, params: Params) -> str:

@@ -16,7 +16,7 @@ from worker.accounts.lookup import account
 from worker.accounts.scopes import learn
 from worker.accounts.stored import AccountStore, get_account_store
 from worker.errors import Forbidden, ScopeMissing
-from worker.execution import Call, close_lease, exchange
+from worker.execution import Call, close_lease, send_claimed
 from worker.governor import get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
@@ -120,7 +120,7 @@ def test_whatever_a_request_is_for_its_refusal_teaches_what_the_key_lacks(redis,
     monkeypatch.setattr(execution, "get_client", lambda: None)
 
     with pytest.raises(Forbidden):
-        exchange(Call(get_lists.declaration, "default", {}, "id"), get_governor(), get_settings(), close_lease, [])
+        send_claimed(Call(get_lists.declaration, "default", {}, "id"), get_governor(), get_settings(), close_lease, [])
 
     assert get_account_store().lacking("default").scopes == {"lists:read"}
 

@@ -58,7 +58,7 @@ assert CHECK
 
 def said(body: Any) -> list[str]:
     assert CHECK
-    return [f"{'.'.join(map(str, each.place))} {each.message}".strip() for each in CHECK(body)]
+    return [f"{'.'.join(map(str, each.pointer))} {each.message}".strip() for each in CHECK(body)]
 
 
 def of(**attributes: Any) -> list[str]:

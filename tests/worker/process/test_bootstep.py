@@ -27,6 +27,6 @@ def test_the_loop_goes_on_where_redis_is_away_so_that_it_notices_and_connects_an
         tried.append(1)
         raise redis.ConnectionError
 
-    step._take_turn(lambda: patiently(look))
+    step._run_unless_away(lambda: patiently(look))
 
     assert tried == [1]

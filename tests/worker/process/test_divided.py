@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import SimpleNamespace
 
 import worker.celery
 from tasks.metrics import get_metrics
@@ -75,6 +74,21 @@ def test_a_worker_that_calls_a_redis_by_another_name_is_noticed_by_all_others(tw
     )
 
 
+def test_a_worker_whose_clock_is_slow_is_noticed_all_the_same(two_redis, settings, monkeypatch):
+    settings.setenv("KLAVIYO_REDIS_URLS__US", "redis://127.0.0.1:1/0")
+    settings.setenv("KLAVIYO_REDIS_NAME", "us")
+    forget()
+    right = time.time
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time", lambda: right() - 3_600)
+        with at_redis("main"):
+            note_names(get_settings())
+    settings.delenv("KLAVIYO_REDIS_NAME")
+    forget()
+
+    assert any(each.startswith("running workers call the one at") for each in said())
+
+
 def test_a_redis_that_was_taken_out_of_the_settings_is_remembered_where_others_knew_it(two_redis, settings):
     note_names(get_settings())
     assert said() == []
@@ -103,7 +117,7 @@ def test_what_a_worker_that_has_ended_called_it_is_forgotten_soon(two_redis, set
     settings.setenv("KLAVIYO_REDIS_NAME", "us")
     forget()
     with monkeypatch.context() as patched:
-        patched.setattr("worker.redis.called.time", SimpleNamespace(time=lambda: time.time() - RUNNING_S - 1))
+        patched.setattr("worker.redis.called._now", lambda: time.time() - RUNNING_S - 1)
         with at_redis("main"):
             note_names(get_settings())
     settings.delenv("KLAVIYO_REDIS_NAME")
