@@ -1,4 +1,4 @@
-"""The Celery application: transport, queues, serialisers. It knows no task, and connects to nothing at import.
+"""The Celery application: transport, queues, serializers. It knows no task, and connects to nothing at import.
 
 What speaks to Redis, and what only a worker needs, is named here and loaded when it is first used.
 """

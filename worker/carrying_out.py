@@ -148,7 +148,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
     if claim.state == "decided":
-        # It has travelled with others (`worker.together.riding`).
+        # It has traveled with others (`worker.together.riding`).
         governor.done(call.task_id)
         return reached(claim.reason)
     return make_request(call, request, lane, claim, may_be_left)
