@@ -33,13 +33,13 @@ FIRST_BULK_PRIORITY = 5
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a task was told about where it belongs; None where nothing was said."""
+    """The account and the lane that a task was given; None where it was given none."""
 
     account: str | None = None
     lane: str | None = None
 
     def inside(self, other: Place) -> Place:
-        """The place that has the other's account and lane where it has none of its own."""
+        """Return the place, with the other's account and lane where it has none of its own."""
         if other is NOWHERE:
             return self
         return Place(self.account or other.account, self.lane or other.lane)
@@ -68,10 +68,10 @@ def lane_named(action: str, lane: object) -> Lane:
 
 
 def checked_id(action: str, id: str) -> str:
-    """Return the id of a task or a run if it can be part of Redis's keys and lists, which blanks and bars split.
+    """Return the id of a task or a run, if it fits into our keys and lists, where blanks and bars separate.
 
     Raises:
-        InputError: it cannot stand there.
+        InputError: it does not fit.
 
     """
     if len(id) > 1_000 or id.startswith("^") or any(not sign.isprintable() or sign in " |" for sign in id):
@@ -91,7 +91,7 @@ def is_ours(wait: object, task_id: object) -> bool:
 
 
 def lane_of(request: Any) -> Lane:
-    """The lane of a delivery: what its publisher said, else what Celery's priority comes to.
+    """Return the lane of a delivery: the one that its publisher named, else that of Celery's priority.
 
     Raises:
         InputError: there is no such lane.
@@ -107,14 +107,14 @@ def by_priority(priority: Any) -> Lane | None:
 
 
 def place_of(request: Any) -> Place:
-    """Where a delivery belongs, as its message says."""
+    """Return the account and the lane that a delivery's message names."""
     wait = _header(request, HEADER)
     ours = _waits(wait) if isinstance(wait, Mapping) else Place()
     return ours.inside(Place(_header(request, ACCOUNT), _header(request, LANE)))
 
 
 def together_asked(request: Any) -> bool | None:
-    """Whether a delivery's publisher, another application, wants it to share a request; None: it says nothing."""
+    """Return whether a foreign publisher wants a delivery to share a request; None if it does not say."""
     asked = _header(request, TOGETHER)
     return asked if isinstance(asked, bool) else None
 
@@ -124,18 +124,18 @@ def _waits(wait: Mapping[str, Any]) -> Place:
 
 
 def place_in(given: Mapping[str, Any]) -> Place:
-    """What options or headers say."""
+    """Return the account and the lane that options or headers name."""
     return Place(given.get(ACCOUNT), given.get(LANE))
 
 
 def here() -> Place:
-    """Where the task belongs that this thread carries out; nowhere, outside of any."""
+    """Return the place of the task that this thread carries out; `NOWHERE` outside of any."""
     task = get_current_worker_task()
     return place_of(task.request) if task else NOWHERE
 
 
 def taken(options: MutableMapping[str, Any], headers: MutableMapping[str, Any]) -> Place:
-    """What a call says about where it belongs, taken out of its options and headers. The options are the part's own.
+    """Take the account and the lane out of a call's options and headers. The options are the part's own.
 
     The headers may be those of the group or chain that it is a part of: Celery gives them to every part, in place of
     the part's own.
@@ -159,7 +159,7 @@ def _priority(request: Any) -> Any:
 
 @before_task_publish.connect
 def _carry_on(body: Any, headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
-    """Give a message, and what follows it, the account and the lane that it has none of, and its trace."""
+    """Give a message, and what follows it, the account and the lane that they lack, and its trace."""
     carry_context(headers)
     if HEADER in headers and not is_ours(wait := headers[HEADER], headers.get("id")):
         # A signal cannot refuse. Without the header the task is checked in the worker that takes it.
@@ -189,7 +189,7 @@ _INSIDE = ("tasks", "header", "body", "task")
 
 
 def placed(part: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """A copy of a signature, in which every call of ours that has no account or lane of its own has this one."""
+    """Return a copy of a signature in which every call of ours without an account or a lane has this one."""
     kwargs, options = dict(part.get("kwargs") or {}), dict(part.get("options") or {})
     for inside, names in ((kwargs, _INSIDE if part.get("subtask_type") else ()), (options, ("link", "link_error"))):
         for name in names:

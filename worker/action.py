@@ -166,7 +166,7 @@ class Action(Generic[P]):
         return self._signed(kwargs, immutable=True)
 
     def map(self, calls: Iterable[Mapping[str, Any]]) -> group:
-        """A call for each of these mappings of parameters, as a group: each waits for its own turn at Klaviyo.
+        """A call for each of these mappings of parameters, as a group: each waits for its own budget at Klaviyo.
 
         Celery's ``map`` is one task that makes the calls one after the other, in one worker; its result is a list, as
         that of a group is.
@@ -187,8 +187,8 @@ class Action(Generic[P]):
     def chunks(self, calls: Iterable[Mapping[str, Any]], n: int) -> group:
         """`map` in parts of ``n``: a task for each part, whose result is the list of its calls' results.
 
-        The part's task makes its calls in the workers, each of which waits for its own turn; so this process publishes
-        only one message a part.
+        The part's task makes its calls in the workers, each of which waits for its own budget; so this process
+        publishes only one message a part.
         """
         from celery.canvas import chunks
 
@@ -231,7 +231,7 @@ class Action(Generic[P]):
         ``countdown`` is in seconds, of any length. ``expires`` (seconds, a timedelta, or a time, in UTC if it has no
         zone): a task that has not been sent by then ends as REVOKED. ``together=False``: the call has a request of its
         own, however many like it wait; ``together=True``: it may also go as a record of a bulk job, where it ends when
-        the job has told what became of it, and its docstring says how its envelope differs. What is left out is as
+        the job has shown what became of it, and its docstring says how its envelope differs. What is left out is as
         where the call is made: inside a task, the task's account and lane.
 
         Raises:

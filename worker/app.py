@@ -1,4 +1,4 @@
-"""The Celery application: transport, queues, serialisers. It knows no task, and connects to nothing at import.
+"""The Celery application: transport, queues, serializers. It knows no task, and connects to nothing at import.
 
 What speaks to Redis, and what only a worker needs, is named here and loaded when it is first used.
 """
@@ -117,7 +117,7 @@ class Application(Celery):
 
 
 def connecting(address: RedisAddress) -> dict[str, Any]:
-    """Celery's settings about Redis: what the address says, as each library that connects to it is told.
+    """Return Celery's settings about Redis: the address, as each library that connects to it spells it.
 
     No password stands where Celery does not mask it when it shows its settings.
     """
@@ -210,7 +210,7 @@ forks.watch(lambda: [app, *get_peer.made()])
 
 
 def registered(name: str) -> Any:
-    """The task of this name, in a process too that has imported no more than the actions that it calls."""
+    """Return the task of this name, even in a process that has imported only the actions that it calls."""
     if name not in app.tasks:
         app.loader.import_default_modules()
     return app.tasks[name]

@@ -9,7 +9,7 @@ from vine import promise
 
 
 class Result(AsyncResult):  # type: ignore[type-arg]
-    """Celery's, but that its promise is made when somebody asks for it: it costs more than all else of a result."""
+    """Celery's result, except that its promise is made on demand: that costs more than all the rest."""
 
     def __init__(
         self, id: str, backend: Any = None, task_name: str | None = None, app: Any = None, parent: Any = None

@@ -27,7 +27,7 @@ _CONNECTIONS = ("producer", "publisher", "connection")
 
 
 def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]:
-    """The options with those that a task of ours has set: its queue, JSON, and ``shown`` in place of its parameters.
+    """Return options with the route of our tasks: their queue, JSON, and ``shown`` in place of the parameters.
 
     They hold against ``task_routes`` too.
     """
@@ -38,19 +38,19 @@ def routed(options: Mapping[str, Any], queue: str, shown: str) -> dict[str, Any]
     return {**kept, **ours, **way, "argsrepr": NO_ARGS, "kwargsrepr": shown}
 
 
-def _is_ours(carrier: Any) -> bool:
-    if carrier is None:
+def _is_ours(producer: Any) -> bool:
+    if producer is None:
         return False
     from worker.transport import Connection
 
-    return isinstance(getattr(carrier, "connection", carrier), Connection)
+    return isinstance(getattr(producer, "connection", producer), Connection)
 
 
 def received(declaration: Declaration, args: Sequence[Any], kwargs: Mapping[str, Any], *, follows: bool) -> Params:
     """The parameters of a call, before they are checked.
 
     Celery puts the result of the task before it first, unless the signature is immutable. An action takes from it the
-    id of the record that it tells of, where it needs an ``id`` and has none, and leaves the rest. ``follows``: there
+    id of its record, where it needs an ``id`` and has none, and leaves the rest. ``follows``: there
     was a task before it.
 
     Raises:
@@ -86,7 +86,7 @@ def only(action: str, item: Any) -> Mapping[str, Any]:
 
 
 def seconds_until(action: str, countdown: float | None, eta: datetime | str | None) -> float:
-    """How long a call is to wait; a time without a zone is UTC.
+    """Return the seconds that a call has to wait; a time without a zone is UTC.
 
     Raises:
         InputError: that is no number, or no time.
@@ -120,7 +120,7 @@ def confirmed(action: str, task_id: str) -> Iterator[None]:
     except OperationalError as error:
         reason = str(error).rstrip(".")
         if not isinstance(error.__cause__, NotNow):
-            # One that has answered, and is full, for example, tells itself what to do.
+            # A Redis that has answered, such as a full one, says itself what to do.
             reason += ". Is it up, and does KLAVIYO_REDIS_URL lead to it?"
         raise NotConfirmed(action, task_id, reason) from error.__cause__
 
@@ -147,7 +147,7 @@ def expiry(action: str, expires: float | timedelta | datetime | str | None) -> E
 
 
 def time_to_send(action: str, countdown: float, expires: float | timedelta | datetime | None) -> None:
-    """See that a call can be sent at all: after its countdown, and before it expires.
+    """Check that a call can be sent at all: after its countdown, and before it expires.
 
     Raises:
         InputError: it cannot, or these are no times.
@@ -178,13 +178,13 @@ def delay_of(request: Any) -> float:
 
 
 def until_of(request: Any) -> float | None:
-    """The moment after which what a delivery begins is not to be begun."""
+    """Return when a delivery expires (Unix time): afterwards it begins nothing."""
     moment = request.get(UNTIL) or (request.headers or {}).get(UNTIL)
     return float(moment) if moment else None
 
 
 def expiry_of(request: Any) -> Expiry | None:
-    """When a delivery's task expires, where its publisher has told Celery and not us."""
+    """Return when a delivery's task expires, where its publisher has set Celery's own expiry."""
     return expiry(str(request.get("task")), request.get(EXPIRES))
 
 

@@ -1,7 +1,8 @@
 """Celery's own tasks, as they are in a worker of ours: ``celery.map``, ``celery.starmap`` and ``celery.accumulate``.
 
 Celery's map makes all its calls one after the other, in one worker and without a lease. Here each is a task that waits
-for its own turn at Klaviyo, and their results make the list. None of the three tells events or logs what it carries.
+for its own budget at Klaviyo, and their results make the list. None of the three logs what it carries, nor puts it into
+events.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from worker.tiers import DEFAULT_QUEUE
 
 
 class Quiet(Task):  # type: ignore[type-arg]
-    """A task of Celery's of which nothing is told but its name."""
+    """A task of Celery's of which logs and events show nothing but its name."""
 
     Strategy = ActionTask.Strategy
     Request = ActionTask.Request
@@ -47,10 +48,10 @@ class Quiet(Task):  # type: ignore[type-arg]
 
 
 class Accumulate(Quiet):
-    """What a group in a task's place ends as: the list of its results, or one of them."""
+    """The end of a group that took a task's place: the list of its results, or one of them."""
 
     def run(self, *results: Any, index: int | None = None) -> Any:
-        """Tell them."""
+        """Return the results."""
         return results if index is None else results[index]
 
 

@@ -148,7 +148,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
     if claim.state == "decided":
-        # It has travelled with others (`worker.together.riding`).
+        # It has traveled with others (`worker.together.riding`).
         governor.done(call.task_id)
         return reached(claim.reason)
     return make_request(call, request, lane, claim, may_be_left)
@@ -198,7 +198,7 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
 
 
 def count_attempts(call: Call, count: int) -> None:
-    """Tell the meters how many attempts a call took that has ended."""
+    """Count the attempts of a call that has ended."""
     for meter in meters:
         meter.attempts(call.declaration.name, count)
 
@@ -265,7 +265,7 @@ def back_to_wait(
     expires: Expiry | None = None,
     roomless: bool = False,
 ) -> Retry | Ignore:
-    """Move the task's message back to its waiting list. Return the exception that tells Celery and Flower."""
+    """Move the task's message back to its waiting list. Return the exception to raise."""
     delivery = Delivery(*getattr(request, DELIVERY))
     line = (call.line.name, call.line.spec)
     together = together_with(call, request)
@@ -280,7 +280,7 @@ def back_to_wait(
 
 
 def together_with(call: Call, request: Any) -> Together:
-    """What a delivery's call can share a request with: what its publisher said, if that was one of ours.
+    """Return what a delivery's call can share a request with, as its publisher said if that was one of ours.
 
     Nothing where it is not the call's own task that waits, but a step of something larger.
     """
@@ -294,7 +294,7 @@ def together_with(call: Call, request: Any) -> Together:
 
 
 def outcome(end: Envelope | KlaviyoError) -> bytes:
-    """Return how a call has ended that traveled with others, as it is kept for the worker that ends its task."""
+    """Encode the outcome of a call that traveled with others, for the worker that ends its task."""
     if isinstance(end, KlaviyoError):
         return orjson.dumps({"error": type(end).__name__, "args": end.args})
     return orjson.dumps({"envelope": end})
@@ -309,7 +309,7 @@ def reached(kept: str) -> Envelope:
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:
-    """Pause an account whose credentials Klaviyo refuses, try a task now and then, and tell the operator."""
+    """Pause an account whose credentials Klaviyo refuses, try a task now and then, and inform the operator."""
     alias, governor = error.account, get_governor()
     owner, what = account(get_settings(), alias), f"account:{alias}"
     if isinstance(error, CredentialsFailed):

@@ -55,7 +55,7 @@ def _trace(**_: Any) -> None:
 
 
 def _log_settings(**_: Any) -> None:
-    _say(checks.check_settings(get_settings()))
+    _log_findings(checks.check_settings(get_settings()))
 
 
 def _serve_metrics(**_: Any) -> None:
@@ -71,14 +71,14 @@ def _log_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
     def check() -> None:
         settings = get_settings()
-        _say(check_surroundings(settings))
-        _say(check_division(settings))
+        _log_findings(check_surroundings(settings))
+        _log_findings(check_division(settings))
 
     threading.Thread(target=check, name="checks", daemon=True).start()
 
 
-def _say(found: Iterable[checks.Finding]) -> None:
-    """Log what `klaviyo check` would tell, a line each, as far as it is not as it should be."""
+def _log_findings(found: Iterable[checks.Finding]) -> None:
+    """Log each finding of `klaviyo check` that is not good, a line each."""
     for finding in found:
         if finding.level != "good":
             logger.log(WARNING if finding.level == "warning" else ERROR, "%s: %s", finding.what, finding.text)

@@ -110,7 +110,7 @@ class AlreadyRevoked(KlaviyoError):
 
 
 class Paused(KlaviyoError):
-    """A request that was to be made at once, and somebody has paused its account, its action or its tier."""
+    """A request was to be made at once, but its account, its action or its tier is paused."""
 
     def __init__(self, action: str, account: str, reasons: str) -> None:
         super().__init__(action, account, reasons)
@@ -166,7 +166,7 @@ class WebhookInProgress(KlaviyoError):
 
 
 class Answered(KlaviyoError):
-    """Klaviyo's answer to one request, as far as it may be told.
+    """Klaviyo's answer to one request, as far as it may be made public.
 
     ``errors`` are JSON:API error objects cut down to ``id``, ``code``, ``title``, ``detail``, ``source`` and
     ``meta``, with what looks like a person's data masked.
@@ -224,9 +224,9 @@ class Unauthorized(Refused):
 
 
 class CredentialsFailed(Unauthorized):
-    """The credentials of an account are of no use any more, as Klaviyo or their encryption says.
+    """An account's credentials no longer work: Klaviyo refuses them, or they cannot be decrypted.
 
-    ``why`` tells which, ``remedy`` what to do. Its tasks wait, as after a 401.
+    ``why`` says which, ``remedy`` what to do. Its tasks wait, as after a 401.
     """
 
     def __init__(self, action: str, account: str, why: str, remedy: str = "") -> None:
@@ -340,7 +340,7 @@ def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
 
 
 class Malformed(KlaviyoError):
-    """An answer of Klaviyo's is not what it is by its documentation; ``reason`` holds nobody's data."""
+    """An answer of Klaviyo's differs from its documentation; ``reason`` holds no personal data."""
 
     def __init__(self, action: str, reason: str) -> None:
         super().__init__(action, reason)
@@ -403,7 +403,7 @@ class JobVanished(JobFailed):
 
 
 class JobExpired(JobFailed):
-    """The job has failed records, and Klaviyo no longer tells which."""
+    """The job has failed records, and Klaviyo no longer says which."""
 
     said = "is complete, and its errors have expired"
     advice = "Send its records again where that does no harm."
@@ -420,7 +420,7 @@ class JobTimedOut(JobFailed):
     """An asynchronous job did not end before its deadline."""
 
     said = "did not end before its deadline"
-    advice = "It may still end: klaviyo jobs tells its id, and Klaviyo's support what holds it up."
+    advice = "It may still end. klaviyo jobs shows its id; Klaviyo's support can say what holds it up."
 
 
 #: The error that stands for an answer of this status.

@@ -190,7 +190,7 @@ def _under_way(call: Call, settings: Settings) -> UnderWay:
 
 
 def require_replicas(call: Call, governor: Governor) -> None:
-    """Check that a failover from now on finds on record that this request was sent.
+    """Make sure that replicas have on record that this request is sent, so that no failover forgets it.
 
     Raises:
         NotOnRecord: too few replicas have it, or Redis is away.

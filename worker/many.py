@@ -37,7 +37,7 @@ def publish_all(
     options: Mapping[str, Any],
     aside: list[tuple[int, KlaviyoError]] | None,
 ) -> list[AsyncResult[Envelope]]:
-    """Queue calls, as `worker.action.Action.delay_many` tells."""
+    """Queue calls, as `worker.action.Action.delay_many` says."""
     options = dict(options)
     place = Place(options.pop(ACCOUNT, None), options.pop(LANE, None)).inside(here())
     with at_home_of_call(place.account, {}):

@@ -14,10 +14,10 @@ ACCOUNT, LANE = "klaviyo_account", "klaviyo_lane"
 #: Whether a call may share a request with others. An option of a signature, too.
 TOGETHER = "klaviyo_together"
 
-#: Seconds for which what the task begins is to wait.
+#: Seconds that whatever the task begins has to wait.
 COUNTDOWN = "klaviyo_countdown"
 
-#: The moment after which what the task begins is not to be begun, in seconds since 1970.
+#: When the task expires, in seconds since 1970: afterwards it begins nothing.
 UNTIL = "klaviyo_until"
 
 #: Set by the worker that takes the message: Celery's ``eta`` and ``expires``, which it would see to by itself.

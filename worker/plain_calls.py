@@ -58,7 +58,7 @@ def _is_set(setting: str) -> bool:
 
 
 def is_plain(task: Any, options: Mapping[str, Any]) -> bool:
-    """Whether nothing but Redis is told of this call: no task follows or precedes it, and nobody listens."""
+    """Return True if a call concerns Redis alone: no task follows or precedes it, and no signal is listened to."""
     return (
         options.keys() == PLAIN
         and get_current_worker_task() is None

@@ -1,7 +1,7 @@
-"""Reminders: what somebody has to see to by a time, so that a worker that dies between two steps is missed.
+"""Reminders: what somebody has to see to by a given time, in case a worker dies between two steps.
 
-A reminder is a text, ``kind|which``. Whoever owns a kind registers what is done about one that is overdue. Scripts that
-change what is reminded of may write them too, in the same step (see ledger.lua).
+A reminder is a text, ``kind|which``. Whoever owns a kind registers what is done about one that is overdue. Scripts may
+set reminders too, atomically with what they change (see ledger.lua).
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Reminders:
         self._script = client.register_script(SCRIPT)
 
     def set(self, reminder: str, seconds: float | None) -> None:
-        """Somebody has to see to it within so many seconds; None: it has been seen to."""
+        """Have somebody see to it after so many seconds; None: it has been seen to."""
         self._call("" if seconds is None else int(seconds * 1000), reminder)
 
     def overdue(self, again_s: float) -> list[str]:
-        """What nobody has seen to in time, 50 at most; each is told once in ``again_s`` seconds."""
+        """Return what nobody has seen to in time, 50 at most; each comes again after ``again_s`` seconds."""
         return [each.decode() for each in self._call(int(again_s * 1000))]
 
     def _call(self, *arguments: Any) -> Any:
@@ -86,5 +86,5 @@ def see_to(reminders: Iterable[str]) -> None:
         try:
             _seen_to_by[kind](which)
         except (KlaviyoError, LookupError, ValueError) as error:
-            # The others are not to wait for it; it is told again after a while.
+            # The others are not to wait for it; it comes again after a while.
             logger.error("%s could not be seen to: %s", reminder, error)

@@ -30,7 +30,7 @@ class Backend(RedisBackend):
 
     A result is stored before its message is acknowledged, so a worker waits for as long as Redis takes none: Celery
     gives up, and leaves the message in the worker's hands for ever. A Redis that is full takes a worker's results all
-    the same: what they tell has happened, and what can be read again waits for memory before (`worker.redis.memory`).
+    the same: what they report has happened, and what can be read again waits for memory before (`worker.redis.memory`).
     And nothing is subscribed to for every task that is published: Celery's way is two round trips more for each, and a
     channel for as long as its result object lives; ``.get()`` subscribes by itself. And an error of ours is stored
     under a module's name that applications of other code bases can have too.
@@ -61,7 +61,7 @@ class Backend(RedisBackend):
         return {**stored, "exc_module": errors.STORED_AS} if type(exc).__module__ == errors.__name__ else stored
 
     def on_chord_part_return(self, request: Any, state: str, result: Any, *args: Any, **kwargs: Any) -> None:
-        """Count a task as one of its chord's; Celery's script counts each once, however often it is told."""
+        """Count a task as one of its chord's; Celery's script counts each once, however often it is reported."""
         with _left(request):
             waits_for_redis(super().on_chord_part_return)(request, state, result, *args, **kwargs)
 
@@ -129,5 +129,5 @@ class Backend(RedisBackend):
 
 
 def _left(request: Any) -> Any:
-    """Who is told where the worker stops before Redis has taken it: the message, where there is one."""
+    """Leave a delivery's message unacknowledged if the worker stops before Redis has taken the result."""
     return unacknowledged_if_left(request) if delivery_of(request) else nullcontext()

@@ -1,4 +1,4 @@
-"""Names in variables: the same for many spellings, or those of no setting, and what that was probably meant to be."""
+"""Names in environment variables: which spellings mean one setting, and what a misspelled one was meant to be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Known = Mapping[str, Collection[str] | None]
 
 
 def alias_of(name: str) -> str:
-    """Names in variables are the same in any case and with ``-`` or ``_``, since a variable's name has no ``-``."""
+    """Return the one spelling of a name in any case, with ``-`` or ``_``: a variable's name can have no ``-``."""
     return name.lower().replace("_", "-")
 
 
@@ -39,7 +39,7 @@ def misspelled(variables: Iterable[str], known: Known) -> list[str]:
 
 
 def meant(name: str, known: Known) -> str:
-    """The variable that is nearest to this name, which stands without the prefix; nothing where none is near."""
+    """Return the variable nearest to this name, which comes without the prefix; empty if none is near."""
     path = _divided(name.lower(), known) or _nearest(name.lower().split("__"), known)
     return SETTING_PREFIX + "__".join(path).upper() if path else ""
 

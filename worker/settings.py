@@ -313,7 +313,7 @@ def get_settings() -> Settings:
 
 
 def _placed(settings: Settings) -> Settings:
-    """The settings, in which every Redis that is named is one.
+    """Return the settings, after checking that every Redis that they name exists.
 
     Raises:
         SettingsError: there is none of this name.

@@ -1,7 +1,7 @@
 """Tasks that are steps of something larger: a job, a sync, a list that is read to its end.
 
 A step may be delivered more than once, and its worker may die anywhere in it. So it reads how far things have come
-before it does anything, and what it leaves behind tells the next one the same.
+before it does anything, and what it leaves behind leads the next one to the same.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Step(Task):  # type: ignore[type-arg]
     resultrepr_maxsize = 1
     max_retries = None
 
-    #: False for a step that tells how something has ended: it is carried out even if its id is revoked.
+    #: False for a step that reports how something has ended: it is carried out even if its id is revoked.
     revocable = True
 
     @property

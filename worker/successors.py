@@ -43,7 +43,7 @@ def passing_on() -> bool:
 
 @contextmanager
 def then_passing_on() -> Iterator[None]:
-    """Work on a task. When it is done, Celery tells errbacks and chords, until the task has ended."""
+    """Do a task's work. From then until the task has ended, Celery calls errbacks and counts chords."""
     _over.set(False)
     try:
         yield

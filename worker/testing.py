@@ -9,7 +9,7 @@
 
 While it is in place nothing needs Redis or a network. Calls are checked as ever; what is queued is carried out at once,
 in the process that queues it, by Celery's own ``task_always_eager``: chains, groups, chords and callbacks as well.
-docs/testing.md tells more.
+More in docs/testing.md.
 """
 
 from __future__ import annotations

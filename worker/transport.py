@@ -102,7 +102,7 @@ def header(
     """The value of `HEADER` for a task of this line; ``delay`` in seconds.
 
     ``since`` is the moment from which the task is wanted, by this machine's clock: it stays with the message, so that
-    a look at the waiting lists can tell how long the oldest has waited.
+    a look at the waiting lists shows how long the oldest has waited.
     """
     since = round(time.time() + delay, 3)
     value: dict[str, Any] = {"line": line.name, "spec": line.spec, "lane": lane, "delay": delay, "since": since}
@@ -373,7 +373,7 @@ class Transport(stock.Transport):
 
 
 class Ours:
-    """A connection that uses `Transport` under the name of the stock one, which is text and can be told to others.
+    """A connection that uses `Transport` under the name of the stock one, which other programs know.
 
     The setting ``broker_transport`` would do, but a unix socket's URL (``redis+socket://``) overrules it.
     """
@@ -434,12 +434,12 @@ class AMQP(celery_amqp.AMQP):
     Connection = Connection
 
     def _retry_publish(self, publish: Any, *args: Any, **kwargs: Any) -> Any:
-        """Publish what follows a task: a chord's body, given up, would have failed though all its parts are done."""
+        """Publish what follows a task, however long that takes: a chord's body that is given up fails."""
         return published(lambda: super(AMQP, self)._retry_publish(publish, *args, **kwargs))
 
 
 class OwnAMQP(AMQP):
-    """That of this process's application, which is asked within blocks of other Redis, too."""
+    """The messaging of this process's own application, which is used within blocks of another Redis, too."""
 
     @property
     def producer_pool(self) -> Any:

@@ -158,7 +158,7 @@ def _remember(keys: list[str]) -> None:
     try:
         pipe.execute()
     except AWAY as error:
-        logger.warning("Events of a webhook were handled, and Redis could not be told: %s", error)
+        logger.warning("Events of a webhook were handled, but Redis could not record that: %s", error)
 
 
 def _key(delivery: Delivery, event: WebhookEvent) -> str:

@@ -177,7 +177,7 @@ def test_what_was_handled_stays_so_if_redis_goes_away_meanwhile(remembered, monk
         monkeypatch.setattr("worker.webhooks.get_publisher", lambda: redis.Redis(port=1, retry=None))
 
     assert [each.id for each in events] == ["e-1"]
-    assert "were handled, and Redis could not be told" in caplog.text
+    assert "were handled, but Redis could not record that" in caplog.text
 
 
 def test_an_application_imports_it_without_celery_and_an_http_client():

@@ -33,7 +33,7 @@ def find_accounts_to_learn(settings: Settings) -> list[Account]:
 
 
 def may_ask(owner: Account) -> bool:
-    """Return True to one worker only, of those that want to ask which company this key belongs to."""
+    """Return True for only one of the workers that want to ask which company this key belongs to."""
     name = f"{KEY_PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
     return bool(write(("SET", name, 1, "NX", "EX", ASK_AGAIN_S))[0])
 

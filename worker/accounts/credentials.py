@@ -98,7 +98,7 @@ class Account:
 
     @property
     def fingerprint(self) -> str:
-        """What tells these credentials from others, without revealing anything about them."""
+        """What distinguishes these credentials from others, without revealing anything about them."""
         if self.grant:
             return self.grant.id
         key = self.api_key.get_secret_value() if self.api_key else ""

@@ -67,10 +67,10 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
 
     """
     settings, alias = get_settings(), checked_alias(alias_of(account))
-    place = redirect_uri or settings.oauth_redirect_uri
+    redirect_uri = redirect_uri or settings.oauth_redirect_uri
     if not settings.client_id:
         raise SettingsError("KLAVIYO_CLIENT_ID is not set: the id of your OAuth application")
-    if not place:
+    if not redirect_uri:
         raise SettingsError("KLAVIYO_OAUTH_REDIRECT_URI is not set: where Klaviyo sends people back to")
     if alias in settings.accounts or (alias == "default" and settings.api_key):
         raise SettingsError(f"account {alias} has its key in the settings: remove it there, or choose another alias")
@@ -79,8 +79,8 @@ def authorization_url(account: str, scopes: Iterable[str] = (), redirect_uri: st
     granted = before.grant.scopes if before and before.grant else frozenset()
     asked = " ".join(sorted({*settings.scopes.split(), *granted, *scopes}))
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-    address = consent_address(state, verifier, place, asked)
-    begun = orjson.dumps({"alias": alias, "verifier": verifier, "redirect_uri": place, "scopes": asked})
+    address = consent_address(state, verifier, redirect_uri, asked)
+    begun = orjson.dumps({"alias": alias, "verifier": verifier, "redirect_uri": redirect_uri, "scopes": asked})
     write(("SET", _key(state), get_encryption().encrypt(begun, of=_key(state)), "EX", CONSENT_S))
     return address, state
 

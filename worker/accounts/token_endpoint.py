@@ -76,10 +76,10 @@ class TokenUnavailable(KlaviyoError):
 def consent_address(state: str, verifier: str, redirect_uri: str, scopes: str) -> str:
     """Return the address at which somebody can consent."""
     settings = get_settings()
-    place = CONSENT if settings.base_url == API else f"{settings.base_url}/oauth/authorize"
+    page = CONSENT if settings.base_url == API else f"{settings.base_url}/oauth/authorize"
     with _client(settings) as client:
         address, _ = client.create_authorization_url(
-            place, state, verifier, redirect_uri=redirect_uri, scope=scopes
+            page, state, verifier, redirect_uri=redirect_uri, scope=scopes
         )  # fmt: skip
     return str(address)
 

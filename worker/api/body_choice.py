@@ -38,7 +38,7 @@ class Choice:
         narrower = True
         while narrower:
             narrower = False
-            for key, by_value, without in self._telling(meant):
+            for key, by_value, without in self._distinguishing(meant):
                 left = by_value.get(typed(value[key]), ()) if key in value else without
                 if not left and key in value:
                     return (), Problem(
@@ -54,8 +54,8 @@ class Choice:
             meant = tuple(kind for kind in meant if strange[kind] == min(strange.values()))
         return meant, None
 
-    def _telling(self, kinds: Kinds) -> list[_Question]:
-        """The keys that tell these kinds apart."""
+    def _distinguishing(self, kinds: Kinds) -> list[_Question]:
+        """The keys that distinguish these kinds."""
         if kinds not in self._questions:
             first, *others = (self.closed[kind] for kind in kinds)
             self._questions[kinds] = [

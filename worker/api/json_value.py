@@ -60,7 +60,7 @@ def json_value(value: Any) -> Any:
 
 
 def _copy(value: Any, depth: int = 0) -> Any:
-    """The same, step by step: for values that are not plain, and to say what is wrong."""
+    """The same, value by value: for values that are not plain, and to say what is wrong."""
     kind = type(value)
     if kind is str:
         if not value.isascii() and not _is_unicode(value):

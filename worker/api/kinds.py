@@ -60,7 +60,7 @@ class Kinds:
         self._resources = tuple(name for name, each in parameters.items() if each.codec.keys)
 
     def plain(self, given: Mapping[str, Any]) -> Params | None:
-        """The parameters where they are given as they are kept: by their plain names, none of them None.
+        """The parameters, if they are given as they are kept: by their plain names, and none of them None.
 
         None where that takes a closer look.
         """

@@ -1,4 +1,4 @@
-"""What of a failed call tells it from others, and is nobody's data: by how its parameters are declared. Pure."""
+"""Which values distinguish a failed call without being personal data, by how its parameters are declared. Pure."""
 
 from __future__ import annotations
 

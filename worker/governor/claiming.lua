@@ -2,7 +2,7 @@
 
 -- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
 --   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more |
---           decided: it has travelled with others, and the reason is what has become of it
+--           decided: it has traveled with others, and the reason is what has become of it
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
   local function used(what) return tonumber(call('HGET', P .. what, id)) or 0 end

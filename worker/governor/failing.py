@@ -26,7 +26,7 @@ class KeptFailures(ScriptCaller):
 
     @waits_for_redis
     def keep_failure(self, task_id: str, group: str, about: bytes, record: bytes, at: float) -> None:
-        """Keep a failure of another Redis, since ``at``, a Unix time; instead of one that this task has here."""
+        """Keep a failure from another Redis, of ``at`` (Unix time), in place of any that this task has here."""
         self._call("keep_failure", task_id, group, about, record, int(at * 1000))
 
     @waits_for_redis

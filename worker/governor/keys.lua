@@ -21,7 +21,7 @@
 --   riders:<id>     list   what travels with it, in order: "id\n" and what is in waiting
 --   gone:<line>:<n> how many of its tasks went together in the nth ten seconds while others waited (expires)
 --   aboard          hash   "line thing" -> the request under way with which a task travels that says something of it
---   outcome:<id>    JSON, what has become of a task that travelled, until the worker that gets it has ended it
+--   outcome:<id>    JSON, what has become of a task that traveled, until the worker that gets it has ended it
 --   alone           set while a worker says that nothing shall travel together
 --   now:<line>      list   ids, oldest at the right                 bulk:<line>  the same, served after now
 --   later:<line>    zset   "lane|id" -> not before (ms); "lane|^id" for one that goes to the head
@@ -54,7 +54,7 @@
 --   companies       hash   account -> "fingerprint of its key|company id", as far as that is known
 --   shared          hash   account -> the account whose buckets it draws on, since both have keys of one company
 --   forbidden       hash   account -> how often Klaviyo has answered 403 since it last accepted a request
---   born            string when this state began: a flushed Redis is recognised by its absence; after a failover
+--   born            string when this state began: a flushed Redis is recognized by its absence; after a failover
 --                          "when|ms that may be missing before|ms by which times before are moved"
 --   history         string replication id of the primary that the workers have seen last; only where there are replicas
 --   alive           string when a worker has last told of itself: a replica that is promoted knows all until then

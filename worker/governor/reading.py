@@ -19,7 +19,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
-    """Return a line as the operation ``look`` tells of it; ``moment`` is now, in seconds."""
+    """Return a line from what the operation ``look`` returns; ``moment`` is now, in seconds."""
     spec, now, bulk, later, since, blocked, gone, counted, *rest = seen
     queue, parts = _read_spec(spec.decode())
     buckets = []
@@ -58,7 +58,7 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
 
 
 def read_spec(line: str, spec: str, now: int, bulk: int, later: int) -> Look:
-    """Return a line of which only this is known: how many wait in each lane, and its spec. Nothing of it is used."""
+    """Return a line of which only the spec and the counts are known, as if nothing of its windows were used."""
     queue, parts = _read_spec(spec)
     buckets = (
         BucketLook(name, tuple((0, limit, length) for limit, length in lengths), 0, 0, 0.0) for name, lengths in parts
@@ -84,7 +84,7 @@ def _seconds(times: bytes) -> tuple[float, ...]:
 
 
 def read_rider(task_id: bytes, attempts: bytes, stored: bytes) -> Rider:
-    """Return a task as the operation ``board`` tells of it; ``stored`` is as in the hash ``waiting``."""
+    """Return a task from what the operation ``board`` returns; ``stored`` is as in the hash ``waiting``."""
     head, _, message = stored.partition(b"\n")
     lane, _, share = head.decode().split("|", 2)
     return Rider(task_id.decode(), int(attempts), lane, share, message)

@@ -67,7 +67,7 @@ end
 -- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered | delay_ms
 -- attempt ttl_s |
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
--- The end of a request that several tasks travelled with, atomically: its lease is closed as above, and of each task
+-- The end of a request that several tasks traveled with, atomically: its lease is closed as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
 --   how = decided  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
 --   how = wait  it waits again, with `what` as its share, after the delay; the result says so, and why

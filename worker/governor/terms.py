@@ -53,7 +53,7 @@ class Claim:
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
     have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more. ``decided``: it has
-    travelled with others, and ``reason`` is its outcome, as `Fate.what` says.
+    traveled with others, and ``reason`` is its outcome, as `Fate.what` says.
     ``roomless``: how often Redis had no room for its result.
     """
 
@@ -124,7 +124,7 @@ class Rider:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a task when the request that it travelled with has ended.
+    """What becomes of a task when the request that it traveled with has ended.
 
     ``done``: it is over, with the result ``value`` under ``key``, if anybody wants one.
     ``decided``: its message goes to a worker, which ends it as ``what`` says. ``wait``: it waits again, with ``what``

@@ -95,7 +95,7 @@ local function enqueue(line, lane, id, message, not_before, at_head, share, carr
   end
 end
 
--- The same for one that a worker has held: where it has travelled with others and has its outcome, it is only to be ended.
+-- The same for one that a worker has held: where it has traveled with others and has its outcome, it is only to be ended.
 local function put_back(line, lane, id, message, ...)
   if call('EXISTS', key('outcome', id)) == 0 then return enqueue(line, lane, id, message, ...) end
   local queue = load_line(line).queue

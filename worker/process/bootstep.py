@@ -26,7 +26,7 @@ from worker.redis.called import NOTE_INTERVAL_S, note_names
 from worker.redis.patience import asking_redis_once
 from worker.reminders import get_reminders
 from worker.settings import get_settings
-from worker.telemetry.events import speak_through
+from worker.telemetry.events import send_through
 from worker.transport import REFRESH_INTERVAL_S
 
 logger = get_logger(__name__)
@@ -98,7 +98,7 @@ class GovernorStep(bootsteps.StartStopStep):
         def send_events() -> None:
             consumer.event_dispatcher.flush()
 
-        speak_through(consumer.event_dispatcher)
+        send_through(consumer.event_dispatcher)
         for first in (beat, _resume_changed, notice_accounts, lambda: set_all_weights(get_settings()), _note_names):
             self._run_unless_away(first)
         repeated = (

@@ -1,4 +1,4 @@
-"""The worker's consumer: what it does with messages that are no task it knows, and when it is shut down.
+"""The worker's consumer: what becomes of a message that is no task it knows, and how it shuts down.
 
 Celery discards such a message, leaves its task PENDING for ever, and writes its body, which is people's data, into the
 log; some messages bring down one worker after the other. During a deployment this hits every task that only the new
@@ -124,7 +124,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def _fail(self, message: Any, task: Any, error: Exception) -> None:
-        """Record a task as failed, and tell what waits for it; a message without a task's id is only discarded."""
+        """Record a task as failed, and notify what waits for it; a message without a task's id is only discarded."""
         if task.id:
             with asking_redis_once():
                 prefetched_leases.return_lease(get_governor(), task.id, message.delivery_tag)

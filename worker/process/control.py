@@ -1,6 +1,6 @@
 """Remote control: revocations are made in Redis, by whoever asks and by every worker that hears of them.
 
-Where there are several Redis, the workers of all of them are spoken to.
+Where there are several Redis, it reaches the workers of all of them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Control(control.Control):
         """Revoke a task, or several, by id; `worker.revocation.revoke` says what that does."""
         self._know_all()
         with without_those_away() as missing:
-            # An id does not tell on which Redis its task is.
+            # An id does not say on which Redis its task is.
             done = ask_each(lambda: [revoke(self.app, each) for each in maybe_list(task_id)])
             replies = super().revoke(task_id, *args, **kwargs)
         effects = zip(*done.values(), strict=True)
@@ -118,7 +118,7 @@ def _joined(answers: list[Any]) -> Any:
 @control_command(name="revoke", variadic="task_id", signature="[id1 [id2 [... [idN]]]]")
 @asking_redis_once()
 def _revoke(state: Any, task_id: Any, **_: Any) -> Any:
-    """Revoke tasks by id (one or a list), durably; to terminate them can mean no more."""
+    """Revoke tasks by id (one or a list), durably. Terminating them can do no more."""
     ids = maybe_list(task_id) or []
     going_on = [each for each in ids if revoke(state.app, each, ours=False) is Effect.GOES_ON]
     worker_state.revoked.update(each for each in ids if each not in going_on)

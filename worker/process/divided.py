@@ -23,7 +23,7 @@ from worker.settings import Settings, get_settings
 
 
 def check_division(settings: Settings) -> Iterator[Finding]:
-    """Check all of it; what is away is left out."""
+    """Run every check, leaving out any Redis that is away."""
     checks = check_addresses, check_removed, check_companies, check_strays
     return chain.from_iterable(check(settings) for check in checks)
 
@@ -40,7 +40,7 @@ def check_addresses(settings: Settings) -> Iterator[Finding]:
 
 
 def check_removed(settings: Settings) -> Iterator[Finding]:
-    """Check whether a Redis was taken out of the settings lately, where tasks may wait still."""
+    """Check whether a Redis was taken out of the settings lately, where tasks may still wait."""
     with without_those_away(), suppress(*AWAY):
         known = [each for found in ask_each(known_here).values() for each in found.items()]
         until = {name: max(at for each, at in known if each == name) for name, _ in known}
@@ -61,7 +61,7 @@ def _removed(name: str, until: float) -> str:
     moment = datetime.fromtimestamp(until).astimezone()
     return (
         f"workers had one called {name} in their settings until {moment:%Y-%m-%d %H:%M %Z}, and it is not in these: "
-        f"what waits there nobody shows. If that was not the end of it, set {redis_variable(name)} again."
+        f"nobody shows what waits there. If it still exists, set {redis_variable(name)} again."
     )
 
 
@@ -114,7 +114,7 @@ def find_twins() -> list[list[str]]:
 
 
 def require_different(*names: str) -> None:
-    """Require that these are different ones.
+    """Require that these names lead to different Redis.
 
     Raises:
         SettingsError: two of them are one.

@@ -143,7 +143,7 @@ class Finisher:
         try:
             limits = get_governor().finish([end for end, _, _ in ends])
         except LeftBehind:
-            logger.warning("%d tasks have ended, but Redis could not be told: they may run again.", len(ends))
+            logger.warning("%d tasks have ended, but Redis could not record that: they may run again.", len(ends))
             left_behind.update(tags)
             return
         except Exception:

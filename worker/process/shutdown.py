@@ -21,7 +21,7 @@ _limit: list[threading.Timer] = []
 
 
 def watch() -> None:
-    """Follow the start and the end of the worker that this process is, as Celery's signals tell of them."""
+    """Follow the start and the end of this worker by Celery's signals."""
     celeryd_init.connect(_work)
     worker_init.connect(_open)
     worker_ready.connect(_keep_what_is_there)

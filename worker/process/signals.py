@@ -1,4 +1,4 @@
-"""What a worker does with a signal: it stops once, within its limit, and at once when it is told so again.
+"""What a worker does with a signal: it stops once, within its limit, and at once at the second one.
 
 Celery's own handlers fit other pools. Its cold shutdown (SIGQUIT, or Ctrl-C twice) wants to end a task from outside,
 which a thread cannot be, and then waits for it with a traceback and without a limit. Its restart (SIGHUP) runs
@@ -79,7 +79,7 @@ def _restart() -> None:
 def _once() -> None:
     if closing.is_set():
         leave("This worker was told to stop again")
-    logger.warning("This worker stops; told so again, it ends at once.")
+    logger.warning("This worker stops. The next signal ends it at once.")
     stop()
 
 

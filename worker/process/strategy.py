@@ -84,7 +84,9 @@ def acknowledge(message: Any) -> Any:
                 return
             except AWAY as error:
                 if closing.wait(0.25):
-                    logger.warning("A task has ended, but Redis could not be told (%s): the task may run again.", error)
+                    logger.warning(
+                        "A task has ended, but Redis could not record that (%s): the task may run again.", error
+                    )
                     return
 
     return ack

@@ -104,7 +104,7 @@ class TaskPool(thread.TaskPool):
 
 
 def see_to_pool(asked: Any) -> None:
-    """End, with one sentence, a worker that is told to run another pool, since no promise of ours would hold there.
+    """End a worker that was started with another pool, with one sentence: none of our guarantees would hold.
 
     Tasks are finished, given back and kept on record by one process and its threads.
     """

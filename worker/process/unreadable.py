@@ -26,7 +26,7 @@ ODD = "its message is not that of a task"
 #: Errors that mean that Redis is away; they say nothing about a message.
 PASSING = (*AWAY, OperationalError)
 
-#: What waits for a task and is told of its failure.
+#: What waits for a task and is notified of its failure.
 _WAITING = ("errbacks", "chord", "chain")
 
 
@@ -106,7 +106,7 @@ def problem(message: Any, error: Exception) -> str:
 
 
 def fail(backend: Any, task: Any, error: Exception) -> None:
-    """Record a task as failed, and tell what waits for it, if that can be made out."""
+    """Record a task as failed, and notify what waits for it, if that can be made out."""
     try:
         backend.mark_as_failure(task.id, error, request=task)
     except PASSING:

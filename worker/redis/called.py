@@ -1,4 +1,4 @@
-"""What workers call the Redis that they work for, and which others they know, so that different settings are seen."""
+"""What workers call the Redis that they work for, and which others they know, so that differing settings show."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """On which Redis an account lives, where there are several, and what is done there.
 
-An account of the settings lives where they say, one that is stored where it is stored. While it moves it is stored
-twice: then it lives where it does not say that it has moved (`worker.accounts.stored`).
+An account of the settings lives where they say, a stored one where it is stored. While it moves it is stored twice, and
+lives where its row does not say that it has moved (`worker.accounts.stored`).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from redis.retry import Retry
 from worker.redis.address import RedisAddress
 from worker.redis.cluster_keys import SLOT, tagged, untagged
 
-#: Seconds for one Sentinel or node of a cluster to tell where the primary is.
+#: Seconds for one Sentinel or node of a cluster to say where the primary is.
 ASKING_TIMEOUT_S = 1.0
 
 #: Seconds after which a process asks again whether the Sentinels name another primary. They demote the old one only
@@ -135,7 +135,7 @@ class _Directory:
         self._asked_at, self._said = time.monotonic(), ("", 0)
 
     def locate(self) -> tuple[str, int]:
-        """Return where it is, according to the first node that knows, which is asked first the next time.
+        """Return where the primary is, according to the first node that knows, which is asked first next time.
 
         Raises:
             redis.ConnectionError: no node knows.
@@ -159,7 +159,7 @@ class _Directory:
         raise redis.ConnectionError(f"no node says where {what} is ({'; '.join(why)})")
 
     def names_another(self, primary: tuple[str, int]) -> bool:
-        """Whether it is elsewhere by now; only one thread asks, now and then."""
+        """Return True if the primary is elsewhere by now; one thread asks, now and then."""
         if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
             try:
                 self.locate()
@@ -171,7 +171,7 @@ class _Directory:
 
 
 def _ask_node(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
-    """What one node says."""
+    """Ask one node where the primary is."""
     client = _asking(address, host, port)
     try:
         return _owner(client, host) if address.cluster else _named(client, address.primary)
@@ -190,13 +190,13 @@ def _asking(address: RedisAddress, host: str, port: int) -> redis.Redis:
 
 
 def _named(client: redis.Redis, primary: str) -> tuple[str, int] | None:
-    """What a Sentinel says."""
+    """Ask a Sentinel where the primary is."""
     found: Any = client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary)  # type: ignore[no-untyped-call]
     return (found[0], int(found[1])) if found else None
 
 
 def _owner(client: redis.Redis, asked: str) -> tuple[str, int] | None:
-    """What a node of a cluster says; it may not know its own host."""
+    """Ask a node of a cluster which one has our slot; it may not know its own host."""
     connection: Any = client.connection_pool.get_connection()
     connection.send_command("CLUSTER", "SLOTS")  # what redis-py makes of the answer loses what we look for
     for first, last, (host, port, *_), *_ in connection.read_response():

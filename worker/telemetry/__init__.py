@@ -1,1 +1,1 @@
-"""What a worker tells of its work: logs, traces, metrics and Celery's events, and what they mask."""
+"""What a worker reports of its work: logs, traces, metrics and Celery's events, and what they mask."""

@@ -25,7 +25,7 @@ _name: list[str] = []
 _through: list[EventDispatcher] = []
 
 
-def speak_through(dispatcher: EventDispatcher | None) -> None:
+def send_through(dispatcher: EventDispatcher | None) -> None:
     """Let `send_event` use this dispatcher from now on; with None, it sends nothing."""
     _through[:] = [dispatcher] if dispatcher else []
 

@@ -1,4 +1,4 @@
-"""What is told of each request: `worker.telemetry.metrics`, if the worker serves metrics; otherwise nothing.
+"""Who counts each request: `worker.telemetry.metrics`, if the worker serves metrics; otherwise nobody.
 
 Then a request costs no more than a look at an empty list.
 """

@@ -84,7 +84,7 @@ class WorkerMeter:
         self._attempts.labels(action).observe(count)
 
     def failure(self, sender: Any, exception: BaseException, **_: Any) -> None:
-        """Count a task that has failed, as Celery's signal tells of it."""
+        """Count a task that has failed, as Celery's signal reports it."""
         error = type(exception).__name__ if isinstance(exception, KlaviyoError) else OTHER_ERROR
         self._failures.labels(sender.name.removeprefix("klaviyo."), error).inc()
 

@@ -18,7 +18,7 @@ _here = _Here()
 
 def keep_summary(result: Any, attempts: int | None) -> None:
     """Keep a summary of the result of this thread's task, until Celery asks for it at the task's end."""
-    _here.summary = summarise(result, attempts)
+    _here.summary = summarize(result, attempts)
 
 
 def current_summary() -> str | None:
@@ -31,7 +31,7 @@ def forget_summary() -> None:
     _here.summary = None
 
 
-def summarise(result: Any, attempts: int | None) -> str:
+def summarize(result: Any, attempts: int | None) -> str:
     """Return ``successful, data: 100 profiles, 1 attempt`` for an envelope; ``done`` for any other result."""
     if not isinstance(result, Mapping) or "successful" not in result:
         return "done"

@@ -210,7 +210,7 @@ def tracing(name: str, **about: str | int) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _span(tracer: Tracer, name: str, kind: Any, about: Mapping[str, Any], parent: Any = None) -> Iterator[Span]:
-    """Open a span. Of an error it keeps the class alone, since the text may hold people's data."""
+    """Open a span. Of an error it keeps only the class, since the text may hold people's data."""
     from opentelemetry.trace import StatusCode
 
     with tracer.start_as_current_span(

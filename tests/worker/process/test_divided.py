@@ -44,7 +44,7 @@ def test_a_worker_says_so_in_its_log(two_redis, caplog):
         with at_home(alias):
             learn_company(account(get_settings(), alias), "SHP001")
 
-    worker.celery._say(check_division(get_settings()))
+    worker.celery._log_findings(check_division(get_settings()))
 
     assert "limits: accounts outlet (on main) and shop (on eu) have keys of the company SHP001" in caplog.text
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.telemetry.result_summary import current_summary, forget_summary, keep_summary, summarise
+from worker.telemetry.result_summary import current_summary, forget_summary, keep_summary, summarize
 
 
 def envelope(**fields):
@@ -25,7 +25,7 @@ def envelope(**fields):
     ],
 )
 def test_a_summary_says_what_came_and_nothing_of_what_is_in_it(result, attempts, told):
-    assert summarise(result, attempts) == told
+    assert summarize(result, attempts) == told
 
 
 def test_a_thread_forgets_what_it_said_of_the_task_before():
