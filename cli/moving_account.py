@@ -211,9 +211,17 @@ def _read_buckets(alias: str) -> _Buckets:
 
 @waits_for_redis
 def _write_buckets(buckets: _Buckets, ahead: int) -> None:
-    """Write them by a clock that is ``ahead`` ms ahead of the one by which they were read."""
-    with get_redis().pipeline(transaction=True) as pipe:
+    """Write them by a clock that is ``ahead`` ms ahead of the one by which they were read.
+
+    A bucket with a later answer was written before, and has been used since: whoever repeats the end of a move must
+    not forget these requests.
+    """
+    client: Any = get_redis()
+    latest = {name: client.lindex(f"{KEY_PREFIX}ring:{name}", 0) for name in buckets}
+    with client.pipeline(transaction=True) as pipe:
         for name, (times, known, blocked) in buckets.items():
+            if (last := latest[name]) and (not times or int(last) > times[0] + ahead):
+                continue
             ring = f"{KEY_PREFIX}ring:{name}"
             pipe.delete(ring)
             if times:

@@ -17,7 +17,7 @@ from tests.failing import ADA, fail, refused
 from tests.live.system import until
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account, aliases
-from worker.accounts.stored import get_account_store
+from worker.accounts.stored import AccountStore, get_account_store
 from worker.app import app
 from worker.errors import SettingsError
 from worker.failures.kept import failures_of, failures_of_account
@@ -90,6 +90,24 @@ def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
     assert get_governor().paused() == []
     with at_redis("eu"):
         assert get_account_store().read("stored") is None
+
+
+def test_what_it_has_sent_since_its_windows_came_is_not_forgotten_where_the_end_of_the_move_comes_twice(
+    begun, monkeypatch
+):
+    begin_move("stored", "main")
+    answered("eu", begun)
+    with monkeypatch.context() as killed:
+        # Its calls go on, and the old Redis has not heard of the end.
+        killed.setattr(AccountStore, "remove", lambda *_: None)
+        finish_move("stored", "eu", "main")
+    [came] = get_redis().lrange("klaviyo:ring:stored:get_metrics", 0, -1)
+    sent_since = int(came) + 1_000
+    get_redis().lpush("klaviyo:ring:stored:get_metrics", sent_since)
+
+    finish_move("stored", begin_move("stored", "main"), "main")
+
+    assert get_redis().lrange("klaviyo:ring:stored:get_metrics", 0, -1) == [b"%d" % sent_since, came]
 
 
 def test_what_has_failed_comes_with_it_and_is_replayed_where_it_lives(begun, monkeypatch):

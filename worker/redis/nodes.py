@@ -23,7 +23,7 @@ from redis.retry import Retry
 from worker.redis.address import RedisAddress
 from worker.redis.cluster_keys import SLOT, tagged, untagged
 
-#: Seconds for one Sentinel or node of a cluster to say where the primary is.
+#: Most seconds for one Sentinel or node of a cluster to say where the primary is.
 ASKING_TIMEOUT_S = 1.0
 
 #: Seconds after which a process asks again whether the Sentinels name another primary. They demote the old one only
@@ -63,13 +63,13 @@ class ToPrimary(redis.Connection):
     directory: _Directory
 
     def _connect(self) -> Any:
-        self.host, self.port = self.directory.locate()
+        self.host, self.port = self.directory.locate(self.socket_connect_timeout)
         return super()._connect()  # type: ignore[no-untyped-call]
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send a command, unless the Sentinels name another primary by now."""
         primary = self.host, self.port
-        if self.address.primary and self.is_connected and self.directory.names_another(primary):
+        if self.address.primary and self.is_connected and self.directory.names_another(primary, self.socket_timeout):
             self.disconnect()  # type: ignore[no-untyped-call]
             raise redis.ConnectionError("another server has become the primary")
         super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
@@ -134,8 +134,10 @@ class _Directory:
         self._asking = threading.Lock()
         self._asked_at, self._said = time.monotonic(), ("", 0)
 
-    def locate(self) -> tuple[str, int]:
+    def locate(self, seconds: float | None) -> tuple[str, int]:
         """Return where the primary is, according to the first node that knows, which is asked first next time.
+
+        ``seconds``: for all nodes together; None: `ASKING_TIMEOUT_S` for each.
 
         Raises:
             redis.ConnectionError: no node knows.
@@ -143,12 +145,13 @@ class _Directory:
         """
         if not self._nodes:
             return self._address.host, self._address.port
-        why = []
-        for node in list(self._nodes):
+        why, nodes = [], self._nodes
+        patience = min(ASKING_TIMEOUT_S, seconds / len(nodes)) if seconds else ASKING_TIMEOUT_S
+        for node in nodes:
             try:
-                if found := _ask_node(self._address, *node):
-                    self._nodes.remove(node)
-                    self._nodes.insert(0, node)
+                if found := _ask_node(self._address, *node, patience):
+                    # In one step: other threads may be asking, too.
+                    self._nodes = [node, *(each for each in nodes if each != node)]
                     self._asked_at, self._said = time.monotonic(), found
                     return found
                 why.append(f"{node[0]}:{node[1]} does not know")
@@ -158,11 +161,11 @@ class _Directory:
         what = f"the primary {name!r}" if name else "the cluster's node that has our keys"
         raise redis.ConnectionError(f"no node says where {what} is ({'; '.join(why)})")
 
-    def names_another(self, primary: tuple[str, int]) -> bool:
-        """Return True if the primary is elsewhere by now; one thread asks, now and then."""
+    def names_another(self, primary: tuple[str, int], seconds: float | None) -> bool:
+        """Return True if the primary is elsewhere by now; one thread asks, now and then, for ``seconds`` as `locate`."""
         if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
             try:
-                self.locate()
+                self.locate(seconds)
             except redis.ConnectionError:
                 self._asked_at = time.monotonic()  # even without Sentinels the primary goes on serving
             finally:
@@ -170,22 +173,22 @@ class _Directory:
         return self._said != primary
 
 
-def _ask_node(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
+def _ask_node(address: RedisAddress, host: str, port: int, seconds: float) -> tuple[str, int] | None:
     """Ask one node where the primary is."""
-    client = _asking(address, host, port)
+    client = _asking(address, host, port, seconds)
     try:
         return _owner(client, host) if address.cluster else _named(client, address.primary)
     finally:
         client.close()
 
 
-def _asking(address: RedisAddress, host: str, port: int) -> redis.Redis:
+def _asking(address: RedisAddress, host: str, port: int, seconds: float) -> redis.Redis:
     """A client for one question to a Sentinel or a node of a cluster."""
     who: dict[str, Any] = {"username": address.username, "password": address.password}
     if address.primary:
         who = {"username": address.sentinel_username, "password": address.sentinel_password}
     how: dict[str, Any] = {**who, "ssl": address.tls, **address.ssl, **address.dialect}
-    timeouts: dict[str, Any] = {"socket_timeout": ASKING_TIMEOUT_S, "socket_connect_timeout": ASKING_TIMEOUT_S}
+    timeouts: dict[str, Any] = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
     return redis.Redis(host, port, **how, **timeouts, retry=Retry(NoBackoff(), 0), decode_responses=True)
 
 

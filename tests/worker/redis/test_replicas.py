@@ -25,13 +25,13 @@ from worker.redis.patience import asking_redis_once
 @pytest.fixture
 def primary(server_binary: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     """A primary whose only replica has stopped, though nobody has noticed yet."""
+    monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
+    monkeypatch.setattr(replicas, "CONFIRMING_TIMEOUT_FRACTION", 0.01)
     first, second = free_ports(2)
     primary = Node(server_binary, tmp_path / "primary", first, *DATA)
     replica = Node(server_binary, tmp_path / "replica", second, *DATA, "--replicaof", "127.0.0.1", str(first))
     until(lambda: primary.redis.info("replication").get("slave0", {}).get("state") == "online", 10, "a replica")
     replica.signal(signal.SIGSTOP)
-    monkeypatch.setattr(replicas, "get_settings", lambda: SimpleNamespace(redis_replicas=1))
-    monkeypatch.setattr(replicas, "CONFIRMING_TIMEOUT_FRACTION", 0.01)
     yield primary
     replica.signal(signal.SIGCONT)
     replica.close()
