@@ -15,7 +15,7 @@ import time
 import httpx
 
 #: Requests under way at once, as many as a worker's.
-AT_ONCE = 32
+CLIENTS = 32
 
 
 async def main(count: int, own: bool) -> None:
@@ -23,7 +23,7 @@ async def main(count: int, own: bool) -> None:
     left = iter(range(count))
     trust = httpx.create_ssl_context()  # read once: a client reads the certificates anew
     clients = [
-        httpx.AsyncClient(verify=trust, base_url=os.environ["KLAVIYO_BASE_URL"], timeout=30) for _ in range(AT_ONCE)
+        httpx.AsyncClient(verify=trust, base_url=os.environ["KLAVIYO_BASE_URL"], timeout=30) for _ in range(CLIENTS)
     ]
     before = time.process_time()
 

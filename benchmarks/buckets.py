@@ -30,7 +30,7 @@ WORKERS = 4
 LIMITS = Limits.parse("1/s 15/m")
 
 #: Messages that a worker takes at once, and deliveries as a worker records them.
-MOST, RECORD = 8, ("bench:unacked", "bench:unacked_index")
+TASKS_PER_POP, RECORD = 8, ("bench:unacked", "bench:unacked_index")
 
 _pops = itertools.count()
 
@@ -50,10 +50,10 @@ def main() -> None:
             line = Line(f"account-{bucket}", (Bucket("operation", LIMITS),))
             for task in range(60):
                 governor.wait((line.name, line.spec), "bulk", f"{bucket}-{task}", message(f"{bucket}-{task}"))
-        flowing, requests = measured(client, server, governor, options.seconds)
-        while requests_left(client, governor):
+        flowing, requests = measure(client, server, governor, options.seconds)
+        while release_and_settle(client, governor):
             pass
-        full, _ = measured(client, server, governor, options.seconds // 2)
+        full, _ = measure(client, server, governor, options.seconds // 2)
         client.close()
     words = ("--buckets", str(options.buckets), "--seconds", str(options.seconds))
     before = [
@@ -77,31 +77,31 @@ def message(task: str) -> str:
     return json.dumps({"body": "x" * 700, "headers": {"id": task, "klaviyo": {"blindly": True}}})
 
 
-def measured(client: redis.Redis, server: psutil.Process, governor: Governor, seconds: int) -> tuple[float, int]:
+def measure(client: redis.Redis, server: psutil.Process, governor: Governor, seconds: int) -> tuple[float, int]:
     """The server's share of a core over so many seconds, and the requests that were released meanwhile."""
     before, began, requests = sum(server.cpu_times()[:2]), time.monotonic(), 0
     while time.monotonic() < began + seconds:
         turn = time.monotonic()
         for _ in range(WORKERS):
             governor.tick()
-        requests += settled(client, governor)
+        requests += settle_released(client, governor)
         time.sleep(max(0.0, TICK_INTERVAL_S - (time.monotonic() - turn)))
     return (sum(server.cpu_times()[:2]) - before) / (time.monotonic() - began), requests
 
 
-def requests_left(client: redis.Redis, governor: Governor) -> int:
+def release_and_settle(client: redis.Redis, governor: Governor) -> int:
     """Release and settle for one turn; how many requests that were."""
     time.sleep(TICK_INTERVAL_S)
     governor.tick()
-    return settled(client, governor)
+    return settle_released(client, governor)
 
 
-def settled(client: redis.Redis, governor: Governor) -> int:
+def settle_released(client: redis.Redis, governor: Governor) -> int:
     """Take and end what was released, as workers do: some at a time."""
     count = 0
     while True:
         tag = f"pop-{next(_pops)}"
-        taken = governor.take(Delivery(*RECORD, tag), 60_000, MOST, ["klaviyo.xs"])
+        taken = governor.take(Delivery(*RECORD, tag), 60_000, TASKS_PER_POP, ["klaviyo.xs"])
         if not taken:
             return count
         count += len(taken)

@@ -28,7 +28,7 @@ THREADS, OPERATION = 32, "get_events"
 READ_TIMEOUT_S = 5
 
 #: Seconds of a change that belong to neither side: what was under way ends meanwhile.
-BETWEEN_S = READ_TIMEOUT_S + 1
+PAUSE_S = READ_TIMEOUT_S + 1
 
 
 def jain(numbers: Iterable[int]) -> float:
@@ -37,10 +37,10 @@ def jain(numbers: Iterable[int]) -> float:
     return sum(found) ** 2 / (len(found) * sum(each**2 for each in found) or 1)
 
 
-def answered(door: httpx.Client, since: float, until: float) -> Counter[str]:
+def count_answered(door: httpx.Client, since: float, until: float) -> Counter[str]:
     """By account, how many requests the sandbox has answered with success in that span."""
-    told = door.get("/requests", params={"operation": OPERATION}).json()
-    rows = told["requests"] if isinstance(told, dict) else told
+    answer = door.get("/requests", params={"operation": OPERATION}).json()
+    rows = answer["requests"] if isinstance(answer, dict) else answer
     return Counter(row["account"] for row in rows if row["status"] == 200 and since <= row["at"] < until)
 
 
@@ -66,7 +66,7 @@ def main() -> None:
         settings = {"KLAVIYO_CONCURRENCY": str(THREADS), "KLAVIYO_READ_TIMEOUT": str(READ_TIMEOUT_S)}
         sides: dict[str, list[Counter[str]]] = {"all are answered": [], "one hangs, one gets 429s": []}
         with workers(1, "benchmarks.measured", url, **settings):
-            time.sleep(BETWEEN_S)
+            time.sleep(PAUSE_S)
             for _ in range(options.rounds):
                 for side, found in sides.items():
                     door.delete("/faults")
@@ -74,10 +74,10 @@ def main() -> None:
                         door.post("/faults", json={"fault": "hang", "account": hanging, "seconds": 60, "times": None})
                         wait = {"status": 429, "retry_after": 1, "times": None}
                         door.post("/faults", json={"fault": "status", "account": throttled, **wait})
-                    time.sleep(BETWEEN_S)
+                    time.sleep(PAUSE_S)
                     began = time.time()
                     time.sleep(options.seconds)
-                    found.append(answered(door, began, time.time()))
+                    found.append(count_answered(door, began, time.time()))
         door.close()
     table = Table(title=f"{len(names)} accounts with backlogs on {THREADS} threads")
     for column in (

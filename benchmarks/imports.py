@@ -327,8 +327,8 @@ def main() -> None:
         generate(path, options.kind, options.rows)
         for way in ("ours", "plain"):
             command = [sys.executable, "-m", "benchmarks.imports", "--kind", options.kind, "--measure", way, str(path)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            seconds, requests, memory = json.loads(told)
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            seconds, requests, memory = json.loads(printed)
             rates[way] = options.rows / seconds
             table.add_row(
                 {"ours": "import", "plain": "plain loop"}[way], f"{rates[way]:,.0f}", f"{requests:,}", f"{memory:.0f}"

@@ -23,8 +23,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import TEXT, Contender, Drained, cpu, drain
-from benchmarks.processes import listening, redis_server
+from benchmarks.overhead import TEXT, Contender, Drained, drain
+from benchmarks.processes import cpu_seconds, listening, redis_server
 from worker.tiers import Bucket, Limits, Line
 
 
@@ -109,7 +109,7 @@ def counting(calls: int = 200_000) -> float:
 
 def reading(accounts: int, buckets: int, url: str) -> Table:
     """Read a deployment in which every bucket has a backlog."""
-    from cli.metrics.endpoint import REST, collect
+    from cli.metrics.endpoint import PAUSE_FACTOR, collect
     from worker.governor import get_governor
 
     governor = get_governor()
@@ -122,16 +122,16 @@ def reading(accounts: int, buckets: int, url: str) -> Table:
     client.close()
     took, busy, text = [], [], b""
     for _ in range(3):
-        before, began = cpu(server), time.monotonic()
+        before, began = cpu_seconds(server), time.monotonic()
         text, _ = collect()
         took.append(time.monotonic() - began)
-        busy.append(cpu(server) - before)
+        busy.append(cpu_seconds(server) - before)
     seconds, redis_s = statistics.median(took), statistics.median(busy)
     series = sum(not each.startswith(b"#") for each in text.splitlines())
     table = Table(title=f"Flower's endpoint: {accounts:,} accounts × {buckets} buckets, all with a backlog")
     for column in ("seconds", "Redis CPU s", "of a core, at most", "series", "KB"):
         table.add_column(column, justify="right")
-    share = redis_s / (seconds * (REST + 1))
+    share = redis_s / (seconds * (PAUSE_FACTOR + 1))
     table.add_row(f"{seconds:.2f}", f"{redis_s:.2f}", f"{share:.1%}", f"{series:,}", f"{len(text) / 1024:,.0f}")
     return table
 

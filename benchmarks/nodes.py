@@ -28,8 +28,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import TEXT, arrivals, cpu, rate
-from benchmarks.processes import ROOT, listening, process
+from benchmarks.overhead import TEXT, arrivals, measure_rate
+from benchmarks.processes import ROOT, cpu_seconds, listening, process
 from cli.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels
 from tests.ports import free_ports
@@ -57,7 +57,7 @@ SINGLE = "a single server"
 CONFIRMED = "Sentinels, KLAVIYO_REDIS_REPLICAS=1"
 
 #: What is asked of all of them beside a single server, and of `.delay()` that waits.
-LEAST_RATIO, MOST_DELAY_MS = 0.95, 2.0
+MIN_RATIO, MAX_DELAY_MS = 0.95, 2.0
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,16 @@ class Drained:
     redis_us: float
 
 
-def busy(client: redis.Redis) -> float:
+def redis_cpu_seconds(client: redis.Redis) -> float:
     """CPU seconds that a server has used."""
-    told: Any = client.info("cpu")
-    return float(told["used_cpu_sys"] + told["used_cpu_user"])
+    used: Any = client.info("cpu")
+    return float(used["used_cpu_sys"] + used["used_cpu_user"])
 
 
 def drain(url: str, replicas: int, base: str, tasks: int) -> Drained:
     """Publish a backlog, and let one worker work it off."""
     client = client_of(parse(url))
-    began = busy(client)
+    began = redis_cpu_seconds(client)
     environment = {"KLAVIYO_REDIS_URL": url, "KLAVIYO_REDIS_REPLICAS": str(replicas), "KLAVIYO_BASE_URL": base}
     before = len(arrivals(base))
     published = subprocess.run(
@@ -92,21 +92,21 @@ def drain(url: str, replicas: int, base: str, tasks: int) -> Drained:
         while int(client.get("bench:ready") or 0) == ready:
             time.sleep(0.02)
         worker = psutil.Process(started.pid)
-        idle = cpu(worker)
-        found = rate(base, before, tasks)
+        idle = cpu_seconds(worker)
+        found = measure_rate(base, before, tasks)
         time.sleep(0.5)  # the last results
-        spent = cpu(worker) - idle
-    used = busy(client) - began
+        spent = cpu_seconds(worker) - idle
+    used = redis_cpu_seconds(client) - began
     client.close()
     return Drained(found, float(published.stdout), spent / tasks * 1e6, used / tasks * 1e6)
 
 
-def compared(found: dict[str, list[Drained]], of: Callable[[Drained], float], name: str) -> list[float]:
+def ratios_to_single(found: dict[str, list[Drained]], of: Callable[[Drained], float], name: str) -> list[float]:
     """How often the single server's of the same round something is, round by round, the least first."""
     return sorted(of(run) / of(single) for run, single in zip(found[name], found[SINGLE], strict=True))
 
 
-def shown(found: dict[str, list[Drained]], tasks: int) -> Table:
+def result_table(found: dict[str, list[Drained]], tasks: int) -> Table:
     """The table, and whether it is as it has to be."""
     rounds = len(found[SINGLE])
     table = Table(title=f"One worker, {tasks:,} calls without limits, medians of {rounds} rounds; CPU in µs a call")
@@ -114,8 +114,8 @@ def shown(found: dict[str, list[Drained]], tasks: int) -> Table:
     for column in ("requests/s", "× single", "least", "most", ".delay() p50 ms", "worker", "× single", "Redis"):
         table.add_column(column, justify="right")
     for name, runs in found.items():
-        rates = compared(found, lambda run: run.rate, name)
-        works = compared(found, lambda run: run.worker_us, name)
+        rates = ratios_to_single(found, lambda run: run.rate, name)
+        works = ratios_to_single(found, lambda run: run.worker_us, name)
         table.add_row(
             name,
             f"{statistics.median(run.rate for run in runs):.0f}",
@@ -125,12 +125,12 @@ def shown(found: dict[str, list[Drained]], tasks: int) -> Table:
             f"{statistics.median(works):.2f}",
             f"{statistics.median(run.redis_us for run in runs):.0f}",
         )
-    ratios = {name: statistics.median(compared(found, lambda run: run.rate, name)) for name in found}
+    ratios = {name: statistics.median(ratios_to_single(found, lambda run: run.rate, name)) for name in found}
     delay = statistics.median(run.delay_ms for run in found[CONFIRMED])
-    slow = [name for name, ratio in ratios.items() if ratio < LEAST_RATIO]
+    slow = [name for name, ratio in ratios.items() if ratio < MIN_RATIO]
     table.caption = (
-        f"{', '.join(slow) or 'None'} below {LEAST_RATIO} × single; "
-        f".delay() with a replica {'above' if delay > MOST_DELAY_MS else 'within'} {MOST_DELAY_MS:g} ms"
+        f"{', '.join(slow) or 'None'} below {MIN_RATIO} × single; "
+        f".delay() with a replica {'above' if delay > MAX_DELAY_MS else 'within'} {MAX_DELAY_MS:g} ms"
     )
     return table
 
@@ -167,7 +167,7 @@ def main() -> None:
             first = number % len(names)
             for name in (*names[first:], *names[:first]):
                 found[name].append(drain(*contenders[name], base, options.tasks))
-    Console(width=120).print(shown(found, options.tasks))
+    Console(width=120).print(result_table(found, options.tasks))
 
 
 if __name__ == "__main__":

@@ -24,13 +24,13 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.processes import ROOT, listening, redis_server, workers
+from benchmarks.processes import ROOT, cpu_seconds, listening, redis_server, workers
 
 TEXT = "x" * 400
 
 #: What an action cost Redis at commit 11a8bd0, before claims came with the pop and ends were told together: commands a
 #: task, which are the same everywhere, and CPU as a multiple of the plain task's in the same run.
-BASE_COMMANDS, BASE_CPU = 98.2, 3.1
+EARLIER_COMMANDS_PER_TASK, EARLIER_CPU_RATIO = 98.2, 3.1
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def arrivals(base: str) -> list[tuple[float, float]]:
     return [(at, asked) for at, asked in httpx.get(f"{base}/arrivals", timeout=30).json()]
 
 
-def rate(base: str, before: int, count: int) -> float:
+def measure_rate(base: str, before: int, count: int) -> float:
     """Requests a second over the middle 80 % of a backlog, once all of it has arrived."""
     until = time.monotonic() + 300
     while len(seen := arrivals(base)[before:]) < count:
@@ -71,46 +71,40 @@ def rate(base: str, before: int, count: int) -> float:
     return (count * 8 // 10) / (last - first)
 
 
-def cpu(*processes: psutil.Process) -> float:
-    """CPU seconds of processes and their children, user's and system's."""
-    every = [each for process in processes for each in (process, *process.children(recursive=True))]
-    return sum(sum(each.cpu_times()[:2]) for each in every)
-
-
-def commands(client: redis.Redis) -> int:
+def count_commands(client: redis.Redis) -> int:
     """Commands that a server has carried out."""
-    told: dict[str, dict[str, int]] = client.info("commandstats")
-    return sum(each["calls"] for name, each in told.items() if name != "cmdstat_info")
+    stats: dict[str, dict[str, int]] = client.info("commandstats")
+    return sum(each["calls"] for name, each in stats.items() if name != "cmdstat_info")
 
 
 def drain(contender: Contender, base: str, url: str, client: redis.Redis, tasks: int) -> Drained:
     """Publish a backlog, start one worker, and measure how it drains."""
     server = psutil.Process(int(client.info("server")["process_id"]))
-    before, asked, busy = len(arrivals(base)), commands(client), cpu(server)
+    before, asked, busy = len(arrivals(base)), count_commands(client), cpu_seconds(server)
     for _ in range(tasks):
         contender.publish(0.0)
     options = ("-Q", contender.queue)
     with workers(1, contender.app, url, *options, KLAVIYO_BASE_URL=base, **contender.environment) as pids:
         worker = psutil.Process(pids[0])
-        started = cpu(worker)
-        found = rate(base, before, tasks)
+        started = cpu_seconds(worker)
+        found = measure_rate(base, before, tasks)
         time.sleep(0.3)  # the last results
-        spent = cpu(worker) - started
-        used = (commands(client) - asked) / tasks, (cpu(server) - busy) / tasks * 1e6
+        spent = cpu_seconds(worker) - started
+        used = (count_commands(client) - asked) / tasks, (cpu_seconds(server) - busy) / tasks * 1e6
     return Drained(found, spent / tasks * 1000, *used)
 
 
-def bare(base: str, tasks: int, *how: str) -> Drained:
+def run_bare(base: str, tasks: int, *how: str) -> Drained:
     """The same requests without Celery and Redis."""
     before = len(arrivals(base))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bare", str(tasks), *how],
         cwd=ROOT, env={**os.environ, "KLAVIYO_BASE_URL": base}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return Drained(rate(base, before, tasks), float(done.stdout) / tasks * 1000)
+    return Drained(measure_rate(base, before, tasks), float(done.stdout) / tasks * 1000)
 
 
-def idle(contender: Contender, base: str, url: str) -> list[float]:
+def time_idle_calls(contender: Contender, base: str, url: str) -> list[float]:
     """Milliseconds from a call to its request, where nothing else is to be done."""
     with workers(1, contender.app, url, "-Q", contender.queue, KLAVIYO_BASE_URL=base):
         before = len(arrivals(base))
@@ -150,19 +144,19 @@ def main() -> None:
         for _ in range(options.rounds):
             for each in (stock, ours, *rivals):
                 found.setdefault(each.name, []).append(drain(each, base, url, client, options.tasks))
-            found.setdefault("asyncio loop, no queue", []).append(bare(base, options.tasks))
-            found.setdefault("the same, 32 clients: the limit", []).append(bare(base, options.tasks, "own"))
+            found.setdefault("asyncio loop, no queue", []).append(run_bare(base, options.tasks))
+            found.setdefault("the same, 32 clients: the limit", []).append(run_bare(base, options.tasks, "own"))
         client.close()
-        waits = {each.name: idle(each, base, url) for each in (ours, stock)}
+        waits = {each.name: time_idle_calls(each, base, url) for each in (ours, stock)}
 
     console = Console(width=128)
-    console.print(throughputs({name: _median(drained) for name, drained in found.items()}, stock.name))
+    console.print(throughput_table({name: _median(drained) for name, drained in found.items()}, stock.name))
     if not find_spec("gevent"):
         console.print("gevent is not installed: its pool is left out.")
-    console.print(latencies(waits))
+    console.print(latency_table(waits))
 
 
-def throughputs(found: Mapping[str, Drained], yardstick: str) -> Table:
+def throughput_table(found: Mapping[str, Drained], yardstick: str) -> Table:
     """What each costs, and how often the plain task's that is."""
     table = Table(
         title="One worker, one backlog: an action beside a plain Celery task that posts the same body (medians)"
@@ -178,12 +172,12 @@ def throughputs(found: Mapping[str, Drained], yardstick: str) -> Table:
             name, f"{each.rate:.0f}", f"{each.rate / plain.rate:.2f}", f"{each.cpu:.2f}", f"{each.cpu / plain.cpu:.2f}",
             *(asked if each.commands else ("-", "-", "-")),
         )  # fmt: skip
-    before = (f"{BASE_COMMANDS}", f"{BASE_CPU * plain.redis_cpu:.0f}", f"{BASE_CPU:.2f}")
+    before = (f"{EARLIER_COMMANDS_PER_TASK}", f"{EARLIER_CPU_RATIO * plain.redis_cpu:.0f}", f"{EARLIER_CPU_RATIO:.2f}")
     table.add_row("action, at commit 11a8bd0", "-", "1.2", "-", "-", *before)
     return table
 
 
-def latencies(waits: Mapping[str, list[float]]) -> Table:
+def latency_table(waits: Mapping[str, list[float]]) -> Table:
     """How long a call to an idle worker takes to become a request."""
     table = Table(title="Idle: from the call to the request")
     for column in ("", "p50 ms", "p99 ms"):

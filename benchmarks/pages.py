@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import socket
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import listening, process, redis_server
+from cli.processes import free_port
 from worker.governor import Governor
 from worker.tiers import Bucket, Limits, Line
 
@@ -66,12 +66,12 @@ def main() -> None:
         ):
             wait_for(visitor)
             processes = (server, psutil.Process(flower.pid))
-            redis_alone, flower_alone = used(processes, options.seconds, lambda: time.sleep(PACE_S))
-            first = timed(visitor, "")
+            redis_alone, flower_alone = measure_cpu_shares(processes, options.seconds, lambda: time.sleep(PACE_S))
+            first = time_request(visitor, "")
             asked = itertools.cycle(ASKED)
             times: list[float] = []
-            redis_watched, flower_watched = used(
-                processes, options.seconds, lambda: times.append(paced(visitor, next(asked)))
+            redis_watched, flower_watched = measure_cpu_shares(
+                processes, options.seconds, lambda: times.append(request_in_turn(visitor, next(asked)))
             )
         client.close()
     table = Table(title=f"Limits of {options.accounts:,} accounts × {options.buckets} buckets, a worker draining")
@@ -103,13 +103,6 @@ def publish(count: int) -> None:
         create_event.on(lane="bulk").delay(metric="Bought", profile={"email": f"p{number}@example.com"})
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(visitor: httpx.Client) -> None:
     """Wait until Flower answers."""
     while True:
@@ -120,7 +113,7 @@ def wait_for(visitor: httpx.Client) -> None:
             time.sleep(0.1)
 
 
-def timed(visitor: httpx.Client, query: str) -> float:
+def time_request(visitor: httpx.Client, query: str) -> float:
     """Ask for the table of the page; how many seconds that took."""
     began = time.perf_counter()
     answer = visitor.get(f"/klaviyo/limits{query}", params=None if query else {"part": "table"})
@@ -128,14 +121,14 @@ def timed(visitor: httpx.Client, query: str) -> float:
     return time.perf_counter() - began
 
 
-def paced(visitor: httpx.Client, query: str) -> float:
+def request_in_turn(visitor: httpx.Client, query: str) -> float:
     """Ask, then wait for the next visitor's turn."""
-    took = timed(visitor, query)
+    took = time_request(visitor, query)
     time.sleep(max(0.0, PACE_S - took))
     return took
 
 
-def used(processes: Sequence[psutil.Process], seconds: float, work: Callable[[], object]) -> list[float]:
+def measure_cpu_shares(processes: Sequence[psutil.Process], seconds: float, work: Callable[[], object]) -> list[float]:
     """The share of a core that each process used while some work was done again and again for so many seconds."""
     before, began = [sum(each.cpu_times()[:2]) for each in processes], time.monotonic()
     while time.monotonic() < began + seconds:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import redis
 
 from cli.embedded import server
@@ -75,6 +76,12 @@ def workers(count: int, app: str, url: str, *options: str, **environment: str) -
             time.sleep(0.02)
         yield [each.pid for each in started]
     client.close()
+
+
+def cpu_seconds(*processes: psutil.Process) -> float:
+    """Return the CPU seconds that processes and their children have used, as users and in the kernel."""
+    every = [each for process in processes for each in (process, *process.children(recursive=True))]
+    return sum(sum(each.cpu_times()[:2]) for each in every)
 
 
 def _ready(client: redis.Redis) -> int:

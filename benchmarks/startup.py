@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, cpu_seconds
 from cli.embedded import server
 from cli.processes import free_port
 
@@ -35,7 +35,7 @@ ALL = (
 ) + THIS
 
 
-def seconds(program: str, words: tuple[str, ...], environment: dict[str, str]) -> float:
+def time_command(program: str, words: tuple[str, ...], environment: dict[str, str]) -> float:
     """Seconds from the start of the process to its end."""
     began = time.perf_counter()
     command = [sys.executable, "-c", program, *words]
@@ -56,7 +56,7 @@ STEPS = (
 )
 
 
-def steps_of_up(before: str) -> Iterator[tuple[str, float, float]]:
+def time_steps_of_up(before: str) -> Iterator[tuple[str, float, float]]:
     """Start `klaviyo up --sandbox` in an empty folder; yield its steps, with the seconds and CPU seconds until each."""
     ports = ("--sandbox-port", str(free_port()), "--flower-port", str(free_port()))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KLAVIYO_")}
@@ -72,18 +72,12 @@ def steps_of_up(before: str) -> Iterator[tuple[str, float, float]]:
             for printed in started.stdout or ():
                 for step in [step for step, part in left.items() if part in printed]:
                     del left[step]
-                    yield step, time.perf_counter() - began, _cpu(started.pid)
+                    yield step, time.perf_counter() - began, cpu_seconds(psutil.Process(started.pid))
                 if not left:
                     break
         finally:
             started.send_signal(signal.SIGINT)
             started.communicate(timeout=60)
-
-
-def _cpu(pid: int) -> float:
-    """CPU seconds of a process and its children."""
-    process = psutil.Process(pid)
-    return sum(sum(each.cpu_times()[:2]) for each in (process, *process.children(recursive=True)))
 
 
 def main() -> None:
@@ -96,12 +90,12 @@ def main() -> None:
             took: dict[str, list[float]] = {THIS: [], ALL: []}
             for _ in range(RUNS):
                 for program, times in took.items():
-                    times.append(seconds(program, words, environment))
+                    times.append(time_command(program, words, environment))
             print(f"klaviyo {' '.join(words):<10}{min(took[THIS]):>7.2f} s{min(took[ALL]):>11.2f} s")
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(RUNS_OF_UP):
         for how in ("", UNFORKED):
-            for step, took_s, cpu_s in steps_of_up(how):
+            for step, took_s, cpu_s in time_steps_of_up(how):
                 found.setdefault((step, how), []).append((took_s, cpu_s))
     print(f"\n{'klaviyo up --sandbox':<28}{'after':>8}{'CPU':>10}{'unforked: after':>20}{'CPU':>10}")
     for step, _ in STEPS:

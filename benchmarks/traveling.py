@@ -27,25 +27,25 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.overhead import arrivals, cpu
-from benchmarks.processes import listening, process, redis_server, workers
+from benchmarks.overhead import arrivals
+from benchmarks.processes import cpu_seconds, listening, process, redis_server, workers
 
 QUEUES = "klaviyo.xs,klaviyo.s,klaviyo.m,klaviyo.l,klaviyo.xl"
 
 #: Seconds of a minute after which its calls are counted: what was sent in it has ended by then.
-COUNTED = 59.0
+COUNTED_S = 59.0
 
 #: Seconds after the last request that a minute permits, within which its call has ended.
-ENDING = 2.0
+ENDING_S = 2.0
 
 #: Results that are counted in one round trip.
-COUNTED_AT_ONCE = 5_000
+KEYS_PER_COUNT = 5_000
 
 #: Calls that are published to see how fast that is, and how often.
-PUBLISHED, ROUNDS = 10_000, 5
+CALLS_PER_ROUND, ROUNDS = 10_000, 5
 
 #: Idle calls of each side, after some that load and connect, and the seconds between two.
-IDLE_CALLS, FIRST_CALLS, BETWEEN = 600, 30, 0.03
+IDLE_CALLS, FIRST_CALLS, PAUSE_S = 600, 30, 0.03
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Minute:
     redis: float
 
 
-def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
+def measure_minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     """One side of a comparison."""
     from worker.action import ACTIONS
 
@@ -127,29 +127,27 @@ def minute(kind: Kind, together: bool, base: str, url: str) -> Minute:
     on = "on" if together else "off"
     with workers(1, "benchmarks.measured", url, "-Q", QUEUES, KLAVIYO_BASE_URL=base, KLAVIYO_TOGETHER=on) as pids:
         worker = psutil.Process(pids[0])
-        while not _requests(door):
+        while not _count_requests(door):
             time.sleep(0.01)
-        began, spent, asked = time.monotonic(), cpu(worker), cpu(server)
+        began, spent, asked = time.monotonic(), cpu_seconds(worker), cpu_seconds(server)
         if together:
-            time.sleep(COUNTED)
+            time.sleep(COUNTED_S)
         else:
             # Alone, nothing more happens in the minute once its limit is used up.
-            while _requests(door) < kind.limit and time.monotonic() < began + COUNTED - ENDING:
+            while _count_requests(door) < kind.limit and time.monotonic() < began + COUNTED_S - ENDING_S:
                 time.sleep(0.5)
-            time.sleep(ENDING)
-        spent, asked = cpu(worker) - spent, cpu(server) - asked
-        ended = sum(
-            client.exists(*keys[start : start + COUNTED_AT_ONCE]) for start in range(0, number, COUNTED_AT_ONCE)
-        )
-        assert time.monotonic() < began + COUNTED + 5, "counting took too long"
-        told = door.get("/_sandbox/requests/counts").json()
-        carried = sum(told["by_operation"]["default"].get(kind.carrier, {}).values())
+            time.sleep(ENDING_S)
+        spent, asked = cpu_seconds(worker) - spent, cpu_seconds(server) - asked
+        ended = sum(client.exists(*keys[start : start + KEYS_PER_COUNT]) for start in range(0, number, KEYS_PER_COUNT))
+        assert time.monotonic() < began + COUNTED_S + 5, "counting took too long"
+        counts = door.get("/_sandbox/requests/counts").json()
+        carried = sum(counts["by_operation"]["default"].get(kind.carrier, {}).values())
     client.flushall()
     client.close()
-    return Minute(ended, carried / kind.requests, told["throttled"], spent / ended * 1e6, asked / ended * 1e6)
+    return Minute(ended, carried / kind.requests, counts["throttled"], spent / ended * 1e6, asked / ended * 1e6)
 
 
-def _requests(door: httpx.Client) -> int:
+def _count_requests(door: httpx.Client) -> int:
     found: int = door.get("/_sandbox/requests/counts").json()["requests"]
     return found
 
@@ -159,13 +157,13 @@ def _ids(door: httpx.Client, type: str) -> list[str]:
     return [json.loads(line)["id"] for line in answer.text.splitlines()]
 
 
-def published() -> dict[str, tuple[float, float]]:
+def measure_publishing() -> dict[str, tuple[float, float]]:
     """Seconds by the clock and of CPU for a call: a plain Celery task's, ours, and ours many at once. In turns."""
     from benchmarks.plain import bench
     from tasks.events import create_event
 
     bench.typing = False  # it would take no parameters of an event
-    calls = [order(number) for number in range(PUBLISHED)]
+    calls = [order(number) for number in range(CALLS_PER_ROUND)]
     ways: dict[str, Callable[[Sequence[dict[str, Any]]], object]] = {
         "a plain Celery task, .delay()": lambda some: [bench.delay(**each) for each in some],
         "create_event.delay()": lambda some: [create_event.delay(**each) for each in some],
@@ -174,7 +172,7 @@ def published() -> dict[str, tuple[float, float]]:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
         for name, publish in ways.items():
-            some = calls if publish == create_event.delay_many else calls[: PUBLISHED // 5]
+            some = calls if publish == create_event.delay_many else calls[: CALLS_PER_ROUND // 5]
             began, spent = time.perf_counter(), time.process_time()
             publish(some)
             seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - spent
@@ -184,7 +182,7 @@ def published() -> dict[str, tuple[float, float]]:
 
 
 @contextlib.contextmanager
-def caller(together: str) -> Iterator[tuple[IO[str], str]]:
+def start_caller(together: str) -> Iterator[tuple[IO[str], str]]:
     """An application with a worker, a Redis and a server of its own; what makes it call, and the server's address."""
     with (
         redis_server() as url,
@@ -196,19 +194,19 @@ def caller(together: str) -> Iterator[tuple[IO[str], str]]:
         yield started.stdin, base
 
 
-def idle() -> dict[str, list[float]]:
+def time_idle_calls() -> dict[str, list[float]]:
     """Milliseconds from an idle call to its request, where calls may travel together and where they may not."""
     rng = random.Random(7)
-    with caller("on") as on, caller("off") as off:
+    with start_caller("on") as on, start_caller("off") as off:
         for _ in range(FIRST_CALLS + IDLE_CALLS):
             for lines, _ in rng.sample([on, off], 2):
                 lines.write("\n")
                 lines.flush()
-                time.sleep(BETWEEN)
-        return {name: _waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
+                time.sleep(PAUSE_S)
+        return {name: _read_waits(base) for name, (_, base) in {"on": on, "off": off}.items()}
 
 
-def _waits(base: str) -> list[float]:
+def _read_waits(base: str) -> list[float]:
     """Of each call in its order, once all have arrived."""
     until = time.monotonic() + 60
     while len(found := sorted((asked, at) for at, asked in arrivals(base) if asked)) < FIRST_CALLS + IDLE_CALLS:
@@ -217,7 +215,7 @@ def _waits(base: str) -> list[float]:
     return [(at - asked) * 1000 for asked, at in found[FIRST_CALLS:]]
 
 
-def waits(found: Mapping[str, Sequence[float]]) -> Table:
+def wait_table(found: Mapping[str, Sequence[float]]) -> Table:
     """How long idle calls took to become requests."""
     table = Table(title="Idle: from .delay() to the request, ms")
     for column in ("KLAVIYO_TOGETHER", "p50", "on ÷ off", "p99", "on ÷ off"):
@@ -229,7 +227,7 @@ def waits(found: Mapping[str, Sequence[float]]) -> Table:
     return table
 
 
-def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
+def minute_table(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     """The minutes, a row each."""
     table = Table(title="One account, one worker: calls that ended in a full minute, together and alone")
     columns = ("", "together", "alone", "×", "window used", "429s", "worker µs a call", "÷", "Redis µs a call", "÷")
@@ -246,7 +244,7 @@ def minutes(found: Mapping[str, tuple[Minute, Minute]]) -> Table:
     return table
 
 
-def rates(found: Mapping[str, tuple[float, float]]) -> Table:
+def publishing_table(found: Mapping[str, tuple[float, float]]) -> Table:
     """How fast calls are published, and what one costs the process that does."""
     table = Table(title="Publishing calls: the best round of each")
     for column in ("", "calls/s", "× plain", "CPU µs a call", "plain ÷"):
@@ -267,14 +265,14 @@ def main() -> None:
         os.environ.update(KLAVIYO_REDIS_URL=url, KLAVIYO_BASE_URL=base, KLAVIYO_API_KEY="pk_sandbox_default")
         import tasks.registry  # noqa: F401 (registers the actions)
 
-        publishing, waiting = rates(published()), waits(idle())
+        publishing, waiting = publishing_table(measure_publishing()), wait_table(time_idle_calls())
         for table in (publishing, waiting):
             console.print(table)
         for kind in KINDS:
             if kind.name in options.only.split(","):
-                found[kind.name] = minute(kind, True, base, url), minute(kind, False, base, url)
-                console.print(minutes({kind.name: found[kind.name]}))
-    for table in (publishing, waiting, *([minutes(found)] if found else [])):
+                found[kind.name] = measure_minute(kind, True, base, url), measure_minute(kind, False, base, url)
+                console.print(minute_table({kind.name: found[kind.name]}))
+    for table in (publishing, waiting, *([minute_table(found)] if found else [])):
         console.print(table)
 
 

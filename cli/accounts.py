@@ -94,7 +94,7 @@ def add(
     company_id: Annotated[str | None, typer.Option(help="its public company id, for /client actions")] = None,
     timezone: Annotated[str | None, typer.Option(help="the zone of its schedule")] = None,
     conversion_metric: Annotated[str | None, typer.Option(help="the metric that reports count")] = None,
-    weight: Annotated[int, typer.Option(min=1, max=1000, help="its shares of the workers, beside 1 of others")] = 1,
+    weight: Annotated[int, typer.Option(min=1, max=1000, help="its shares of the workers; others have 1")] = 1,
 ) -> None:
     """Store an account with a private API key, which is asked for, or read from a pipe or a variable."""
     alias = _storable(name)
@@ -117,7 +117,7 @@ def add(
 def authorize(
     name: Name,
     scope: Annotated[list[str] | None, typer.Option(help="ask for this scope, too")] = None,
-    port: Annotated[int, typer.Option(help="port of this machine on which the answer is awaited")] = 8914,
+    port: Annotated[int, typer.Option(help="port of this machine to which Klaviyo's answer comes back")] = 8914,
     browser: Annotated[bool, typer.Option("--browser", help="open the address in a browser")] = False,
     other_account: Annotated[
         bool, typer.Option("--other-account", help="let the alias stand for another Klaviyo account than before")
@@ -136,7 +136,7 @@ def rotate(
     """Replace the API key of a stored account; without a name, encrypt all accounts with the first secret key."""
     if name is None:
         done = sum(at_each(lambda: get_account_store().encrypt_anew()).values())
-        say(f"{done:,} accounts encrypted anew. All are encrypted with the first key of KLAVIYO_SECRET_KEY.")
+        say(f"{done:,} accounts re-encrypted. All are encrypted with the first key of KLAVIYO_SECRET_KEY.")
         return
     found = _stored(name)
     if found.grant:
@@ -151,7 +151,7 @@ def rotate(
 
 @subcommands.command()
 def weigh(
-    name: Name, weight: Annotated[int, typer.Argument(min=1, max=1000, help="its shares, beside 1 of others")]
+    name: Name, weight: Annotated[int, typer.Argument(min=1, max=1000, help="its shares of the workers; others have 1")]
 ) -> None:
     """Give a stored account so many shares of the workers, for as long as others want some, too."""
     found = _stored(name)
@@ -192,18 +192,18 @@ def move(
     to: Annotated[str, typer.Argument(metavar="REDIS", help="the name that KLAVIYO_REDIS_URLS gives it; or main")],
 ) -> None:
     """Move a stored account to another Redis: its new calls wait there until what it began before has ended."""
-    from cli.moving_account import begin, finish, until_all_has_ended
+    from cli.moving_account import begin_move, finish_move, until_all_has_ended
 
     alias = _storable(name)
-    source = begin(alias, to)
+    source = begin_move(alias, to)
     for parted in find_parted(get_settings()):
         if (alias, to) in parted.accounts:
             say(f"Of Klaviyo's limits: {parted}.", "yellow")
     with working(f"Account {alias} moves from {source} to {to} …") as show, interruptible():
         for left in until_all_has_ended(alias, source):
             things = ", ".join(f"{number:,} {what}" for what, number in left.items())
-            show(f"Still on {source}: {things}. Ctrl-C leaves it so; the same command goes on.")
-    finish(alias, source, to)
+            show(f"Still on {source}: {things}. Ctrl-C leaves it so; the same command carries on.")
+    finish_move(alias, source, to)
     say(f"Account {alias} lives on {to} now.")
 
 

@@ -18,7 +18,7 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.markdown import markdown
 from cli.tables import listing
 from cli.terminal import WRONG, print_json, stdout, stop
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.action import ACTIONS, NAMES_2024
 from worker.api.declaration import Declaration
 from worker.api.parameters import Parameter
@@ -56,7 +56,7 @@ def actions(
 
 def matching(search: str) -> Iterator[Declaration]:
     """Yield the action of exactly this name, in either revision; otherwise all whose name, path or section has it."""
-    word = search.strip().lower().removeprefix(PREFIX).replace("-", "_")
+    word = search.strip().lower().removeprefix(TASK_PREFIX).replace("-", "_")
     name = NAMES_2024.get(word, word)
     if name in ACTIONS:
         yield ACTIONS[name].declaration

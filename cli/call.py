@@ -15,7 +15,7 @@ from cli.arguments import parameters
 from cli.limits import describe_pause
 from cli.terminal import WRONG, print_json, say, stop, working
 from cli.times import span
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
 from worker.action import ACTIONS, NAMES_2024, Action
@@ -95,7 +95,7 @@ def _tell_pauses(line: Line, known: set[str]) -> None:
 
 
 def _action(name: str) -> Action[Any]:
-    word = name.removeprefix(PREFIX).replace("-", "_")
+    word = name.removeprefix(TASK_PREFIX).replace("-", "_")
     known = NAMES_2024.get(word, word)
     if known in ACTIONS:
         return ACTIONS[known]

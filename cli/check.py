@@ -125,7 +125,7 @@ def _check_account(which: Account) -> None:
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except CredentialsFailed as error:
-        raise _bad(label, f"{error.told}.") from None
+        raise _bad(label, f"{error.why_and_remedy}.") from None
     except Unauthorized:
         if which.grant:
             raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None

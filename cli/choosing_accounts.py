@@ -24,7 +24,7 @@ def choose_accounts(name: str | None) -> list[str]:
     except AWAY:
         found = configured(settings)
         if settings.secret_key:  # without one, none is stored
-            say("Redis cannot be asked which accounts are stored: only those of the settings count.", "yellow")
+            say("Redis does not answer, so stored accounts are left out; those of the settings count.", "yellow")
     if not found:
         raise stop(NO_ACCOUNT, WRONG)
     return found

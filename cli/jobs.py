@@ -12,7 +12,7 @@ from rich.text import Text
 from cli import jobs_view as view
 from cli.absence import absences
 from cli.terminal import WRONG, print_json, say, stdout, stop
-from cli.times import moment
+from cli.times import day_and_time, moment
 from cli.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
 from worker.redis.absence import without_those_away
@@ -79,7 +79,9 @@ def read_jobs(since: str, most: int | None) -> list[Job]:
 def _table(since: str, failed: bool) -> None:
     chosen = select_jobs(since, failed, MAX_ROWS)
     if not chosen:
-        say(f"No job has {'failed' if failed else 'started'} since then; --since looks further back.")
+        start = day_and_time(moment(since, _now()))
+        what = f"No job that has started since {start} has failed" if failed else f"No job has started since {start}"
+        say(f"{what}; --since looks further back.")
         return
     stdout().print(view.table(chosen[:MAX_ROWS], _now()))
     if len(chosen) >= MAX_ROWS:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import redis
 import typer
 
 from cli.moving_redis import move as move_keys
-from cli.terminal import WRONG, stdout, stop
+from cli.terminal import FAILED, WRONG, stdout, stop
 from worker.redis.address import parse
 from worker.redis.connection import client_of, get_redis
 from worker.redis.patience import asking_redis_once
@@ -29,5 +30,11 @@ def move(
         raise stop(f"The old address: {error}.", WRONG) from None
     if source.shown == get_settings().redis.shown:
         raise stop("KLAVIYO_REDIS_URL is the old address, too: set it to the new one.", WRONG)
-    number = move_keys(client_of(source), get_redis())
+    old_redis = client_of(source)
+    try:
+        old_redis.ping()
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        reason = f"The old Redis cannot be reached at {source.shown} ({type(error).__name__})"
+        raise stop(f"{reason}: start it, or correct OLD_URL.", FAILED) from None
+    number = move_keys(old_redis, get_redis())
     stdout(soft_wrap=True).print(f"{number:,} keys were moved from {source.shown} to {get_settings().redis.shown}.")

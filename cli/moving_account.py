@@ -19,10 +19,10 @@ from schedules.sync_requests import SyncRequest, load
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts.credentials import DEFAULT, Account
-from worker.accounts.stored import FRESH_S, get_account_store
+from worker.accounts.stored import CACHED_S, get_account_store
 from worker.errors import SettingsError
 from worker.failures.kept import drop_these, failures_of_account, keep
-from worker.governor import PREFIX, get_governor
+from worker.governor import KEY_PREFIX, get_governor
 from worker.message_headers import ACCOUNT, HEADER
 from worker.messages import unpacked
 from worker.pauses import describe, resume_command
@@ -34,10 +34,10 @@ from worker.settings import get_settings
 from worker.tiers import DEFAULT_QUEUE, QUEUES
 
 #: Seconds for which nothing of an account must be left: by then every process has noticed where it lives now.
-QUIET_S = 2 * FRESH_S
+QUIET_S = 2 * CACHED_S
 
 #: Seconds between two counts of what is left.
-LOOK_INTERVAL_S = 0.5
+COUNT_INTERVAL_S = 0.5
 
 #: What is stored of an account besides its grant.
 _KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
@@ -46,7 +46,7 @@ _KEPT = ("api_key", "company_id", "timezone", "conversion_metric", "weight")
 _KNOWN, _TIMES = ("limit", "foreign", "foreign_until", "urgent"), ("foreign_until", "urgent")
 
 
-def begin(alias: str, to: str) -> str:
+def begin_move(alias: str, to: str) -> str:
     """Let an account live on another Redis, where its calls wait until it has moved. Return the name of the old one.
 
     Raises:
@@ -67,7 +67,7 @@ def begin(alias: str, to: str) -> str:
     with at_redis(source):
         _require_movable(alias)
     with at_redis(to):
-        get_governor().pause(_what(alias), getpass.getuser(), _moving(source), since=time.time())
+        get_governor().pause(_pause_target(alias), getpass.getuser(), _pause_reason(source), since=time.time())
         if source not in left:
             _store(found[source])
     with at_redis(source):
@@ -77,12 +77,12 @@ def begin(alias: str, to: str) -> str:
 
 def _require_movable(alias: str) -> None:
     for pause in get_governor().paused():
-        if pause.what == _what(alias) or pause.what.startswith(f"action:{alias}:"):
+        if pause.what == _pause_target(alias) or pause.what.startswith(f"action:{alias}:"):
             raise SettingsError(
                 f"the {describe(pause.what)} is paused on {here()}, so what waits there would never end: "
                 f"{resume_command(pause.what)}"
             )
-    shared: Any = get_redis().hgetall(f"{PREFIX}shared")
+    shared: Any = get_redis().hgetall(f"{KEY_PREFIX}shared")
     others = {each.decode() for pair in shared.items() if alias.encode() in pair for each in pair} - {alias}
     if others:
         raise SettingsError(
@@ -105,7 +105,7 @@ def until_all_has_ended(alias: str, source: str) -> Iterator[Counter[str]]:
         quiet_since = None if left else quiet_since or time.monotonic()
         if left:
             yield left
-        time.sleep(LOOK_INTERVAL_S)
+        time.sleep(COUNT_INTERVAL_S)
 
 
 def what_is_left(alias: str) -> Counter[str]:
@@ -127,12 +127,12 @@ def _count(found: Iterable[Any], is_mine: Callable[[Any], bool]) -> int:
 
 @waits_for_redis
 def _leases() -> list[str]:
-    found: Any = get_redis().hvals(f"{PREFIX}lease")
+    found: Any = get_redis().hvals(f"{KEY_PREFIX}lease")
     return [each.decode() for each in found]
 
 
 def _syncs() -> Iterator[SyncRequest]:
-    start = f"{PREFIX}sync:"
+    start = f"{KEY_PREFIX}sync:"
     for key in get_redis().scan_iter(match=f"{start}*", count=1_000):
         if request := load(key.decode().removeprefix(start)):
             yield request
@@ -142,7 +142,7 @@ def _syncs() -> Iterator[SyncRequest]:
 def _messages() -> list[bytes]:
     """The messages that workers hold or can take."""
     client: Any = get_redis()
-    held = [orjson.dumps(orjson.loads(each)[0]) for each in client.hvals(f"{PREFIX}unacked")]
+    held = [orjson.dumps(orjson.loads(each)[0]) for each in client.hvals(f"{KEY_PREFIX}unacked")]
     return held + [each for queue in (DEFAULT_QUEUE, *QUEUES) for each in client.lrange(queue, 0, -1)]
 
 
@@ -156,7 +156,7 @@ def _account(message: bytes) -> str:
         return ""
 
 
-def finish(alias: str, source: str, to: str) -> None:
+def finish_move(alias: str, source: str, to: str) -> None:
     """Carry over what is known of an account's windows, and its failures; let its calls go on at its new Redis."""
     with at_redis(source):
         buckets = _read_buckets(alias)
@@ -175,8 +175,11 @@ def finish(alias: str, source: str, to: str) -> None:
         drop_these([failure.id for _, failure in failures])
     with at_redis(to):
         # A pause that somebody has made meanwhile stays.
-        if any(pause.what == _what(alias) and pause.why == _moving(source) for pause in get_governor().paused()):
-            get_governor().resume(_what(alias))
+        if any(
+            pause.what == _pause_target(alias) and pause.why == _pause_reason(source)
+            for pause in get_governor().paused()
+        ):
+            get_governor().resume(_pause_target(alias))
     with at_redis(source):
         get_account_store().remove(alias)
 
@@ -196,11 +199,11 @@ _Buckets = dict[str, tuple[list[int], dict[str, int], int | None]]
 @waits_for_redis
 def _read_buckets(alias: str) -> _Buckets:
     client: Any = get_redis()
-    start, found = f"{PREFIX}bucket:", _Buckets()
+    start, found = f"{KEY_PREFIX}bucket:", _Buckets()
     for key in client.scan_iter(match=f"{start}{alias}:*", count=1_000):
         name = key.decode().removeprefix(start)
         known = {each: value for each, value in zip(_KNOWN, client.hmget(key, _KNOWN), strict=True) if value}
-        times, blocked = client.lrange(f"{PREFIX}ring:{name}", 0, -1), client.hget(f"{PREFIX}blocked", name)
+        times, blocked = client.lrange(f"{KEY_PREFIX}ring:{name}", 0, -1), client.hget(f"{KEY_PREFIX}blocked", name)
         numbers = {each: int(float(value)) for each, value in known.items()}
         found[name] = [int(each) for each in times], numbers, int(float(blocked)) if blocked else None
     return found
@@ -211,21 +214,21 @@ def _write_buckets(buckets: _Buckets, ahead: int) -> None:
     """Write them by a clock that is ``ahead`` ms ahead of the one by which they were read."""
     with get_redis().pipeline(transaction=True) as pipe:
         for name, (times, known, blocked) in buckets.items():
-            ring = f"{PREFIX}ring:{name}"
+            ring = f"{KEY_PREFIX}ring:{name}"
             pipe.delete(ring)
             if times:
                 pipe.rpush(ring, *(each + ahead for each in times))
             for each, number in known.items():
-                pipe.hset(f"{PREFIX}bucket:{name}", each, str(number + ahead if each in _TIMES else number))
+                pipe.hset(f"{KEY_PREFIX}bucket:{name}", each, str(number + ahead if each in _TIMES else number))
             if blocked is not None:
-                pipe.hset(f"{PREFIX}blocked", name, str(blocked + ahead))
+                pipe.hset(f"{KEY_PREFIX}blocked", name, str(blocked + ahead))
         pipe.execute()
 
 
-def _moving(source: str) -> str:
+def _pause_reason(source: str) -> str:
     """Why what is new waits."""
     return f"it is moving here from {source}"
 
 
-def _what(alias: str) -> str:
+def _pause_target(alias: str) -> str:
     return f"account:{alias}"

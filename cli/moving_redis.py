@@ -10,14 +10,14 @@ import redis
 
 from cli.redis_rights import KEYS
 from worker.errors import SettingsError
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 
 #: Keys that are copied in one round trip.
-BATCH = 200
+KEYS_PER_BATCH = 200
 
 #: Keys that hold no work: they are there once a worker or a command has connected.
 EMPTY = {
-    f"{PREFIX}{name}".encode()
+    f"{KEY_PREFIX}{name}".encode()
     for name in ("born", "history", "alive", "alone", "confirmed", "slots", "workers", "homes")
 }
 
@@ -32,28 +32,28 @@ def move(old: redis.Redis, new: redis.Redis) -> int:
 
     """
     for where, client in (("the old", old), ("the new", new)):
-        if names := sorted(living(client)):
+        if names := sorted(running_workers(client)):
             raise SettingsError(f"workers are running at {where} Redis: stop them first ({', '.join(names)})")
-    keys, there = sorted(ours(old)), set(ours(new)) - EMPTY
+    keys, there = sorted(our_keys(old)), set(our_keys(new)) - EMPTY
     if there - set(keys):
         raise SettingsError(f"the new Redis already has {len(there)} keys of a deployment: choose an empty one")
     left = iter(keys)
-    while batch := list(islice(left, BATCH)):
+    while batch := list(islice(left, KEYS_PER_BATCH)):
         _copy(old, new, batch)
     left = iter(keys)
-    while batch := list(islice(left, BATCH)):
+    while batch := list(islice(left, KEYS_PER_BATCH)):
         old.delete(*batch)
     return len(keys)
 
 
-def living(client: redis.Redis) -> set[str]:
+def running_workers(client: redis.Redis) -> set[str]:
     """Return the workers that were heard of lately."""
     now: Any = client.time()
-    told: Any = client.hgetall(f"{PREFIX}workers")
-    return {name.decode() for name, said in told.items() if int(said.partition(b"|")[0]) > now[0] * 1000}
+    workers: Any = client.hgetall(f"{KEY_PREFIX}workers")
+    return {name.decode() for name, said in workers.items() if int(said.partition(b"|")[0]) > now[0] * 1000}
 
 
-def ours(client: redis.Redis) -> Iterator[bytes]:
+def our_keys(client: redis.Redis) -> Iterator[bytes]:
     """Yield every key of ours."""
     for pattern in KEYS:
         yield from client.scan_iter(match=pattern, count=1_000)
@@ -64,10 +64,10 @@ def _copy(old: redis.Redis, new: redis.Redis, keys: list[bytes]) -> None:
     for key in keys:
         reading.dump(key)
         reading.pttl(key)
-    told = iter(reading.execute())
+    copies = iter(reading.execute())
     writing = new.pipeline(transaction=False)
     for key in keys:
-        value, ttl = next(told), next(told)
+        value, ttl = next(copies), next(copies)
         if value is not None:
             writing.restore(key, max(0, ttl), value, replace=True)
     writing.execute()

@@ -11,7 +11,7 @@ import typer
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.terminal import WRONG, say, stop
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
@@ -63,7 +63,7 @@ def _require_options(command: str, words: list[str]) -> None:
     """
     if not words:
         return
-    word = words[0].removeprefix(PREFIX)
+    word = words[0].removeprefix(TASK_PREFIX)
     if NAMES_2024.get(word, word) in ACTIONS:
         raise stop(f"{words[0]} is an action: klaviyo {command} --action {word}", WRONG)
     if word.upper() in Tier.__members__:
@@ -89,7 +89,7 @@ def target(account: str | None, action: str | None, tier: str | None) -> str:
             raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", WRONG)
         return f"tier:{Tier[tier.upper()].queue}"
     if action and not tier:
-        name = action.removeprefix(PREFIX)
+        name = action.removeprefix(TASK_PREFIX)
         name = NAMES_2024.get(name, name)
         if name not in ACTIONS:
             raise stop(f"There is no action {action!r}: `klaviyo actions` lists them.", WRONG)

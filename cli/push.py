@@ -36,7 +36,7 @@ def push(
     else:
         stdout().print(_table(report))
         if report.reasons:
-            say(f"The next run tries the rows again that did not land: {most_frequent(report.reasons)}.", "yellow")
+            say(f"The next run sends the rows that did not land again: {most_frequent(report.reasons)}.", "yellow")
     if report.checked or report.rejected or report.unknown:
         raise typer.Exit(FAILED)
 

@@ -53,7 +53,7 @@ def trials(declarations: Iterable[Declaration]) -> list[Trial]:
 
 def _rank(declaration: Declaration) -> tuple[int, bool, int, bool, int]:
     method, elsewhere, limits = _MILD.index(declaration.method), "{" not in declaration.path, declaration.limits
-    by_the_day = any(window.length > MINUTE_MS for window in limits.windows)
+    by_the_day = any(window.length_ms > MINUTE_MS for window in limits.windows)
     return len(declaration.scopes), by_the_day, method, elsewhere and method > 0, -limits.steady
 
 

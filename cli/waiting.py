@@ -13,7 +13,7 @@ import tasks.registry  # noqa: F401  registers every action
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout, stop
 from cli.times import duration, moment
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import Message, readable
@@ -111,7 +111,7 @@ def waiting_task(message: Message, moment: float) -> WaitingTask:
     wait = message.wait
     return WaitingTask(
         id=message.id,
-        action=message.task.removeprefix(PREFIX),
+        action=message.task.removeprefix(TASK_PREFIX),
         account=wait.get("account", ""),
         lane=wait.get("lane", ""),
         age=moment - float(wait.get("since", moment)),
@@ -131,7 +131,7 @@ def _chosen(
     for each in found:
         if (
             (not ids or each.id in ids)
-            and (action is None or each.action == action.removeprefix(PREFIX))
+            and (action is None or each.action == action.removeprefix(TASK_PREFIX))
             and (account is None or each.account == account)
             and (lane is None or each.lane == lane)
             and (min_age_s is None or each.age > min_age_s)

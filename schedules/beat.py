@@ -131,7 +131,9 @@ class Scheduler(RedBeatScheduler):  # type: ignore[misc]
             return 0.0
         except AWAY as error:
             self._log_once(
-                f"Beat is waiting for Redis: {error}. Whatever falls due meanwhile runs once Redis is back.", WARNING
+                f"Beat is waiting for Redis: {str(error).rstrip('.')}. Whatever falls due meanwhile runs once Redis is "
+                "back.",
+                WARNING,
             )
             return RECONNECT_INTERVAL_S
 

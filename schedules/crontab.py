@@ -33,7 +33,7 @@ class Crontab(crontab):
     several times a day, both count.
 
     Raises:
-        ValueError: the text is no crontab, or names a day that never comes.
+        ValueError: the text is not a crontab, or names a day that never comes.
 
     """
 
@@ -47,12 +47,12 @@ class Crontab(crontab):
         fields = text.split()
         self.text, self.zone = " ".join(fields), zone
         if len(fields) != 5:
-            raise ValueError(f"{text!r} is no crontab: it has {len(fields)} fields instead of five")
+            raise ValueError(f"{text!r} is not a crontab: it has {len(fields)} fields instead of five")
         minute, hour, day_of_month, month_of_year, day_of_week = fields
         try:
             super().__init__(minute, hour, _weekdays(day_of_week), day_of_month, month_of_year)
         except (ValueError, ParseException) as error:
-            raise ValueError(f"{text!r} is no crontab: {str(error).rstrip('.')}") from None
+            raise ValueError(f"{text!r} is not a crontab: {str(error).rstrip('.')}") from None
 
     @property
     def tz(self) -> ZoneInfo:  # type: ignore[override]

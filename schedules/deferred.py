@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from schedules.entries import PUSH, beat_schedule
 from schedules.sync_requests import START_STREAMS
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.app import app
 from worker.publishing import published
 from worker.reminders import sees_to
@@ -20,15 +20,15 @@ from worker.steps import Step
 T = TypeVar("T", bound=Step)
 
 #: The task that resumes a stream or a push from which nothing has been heard for a while.
-RESUME = f"{PREFIX}sync_resume"
+RESUME = f"{TASK_PREFIX}sync_resume"
 
 #: Where each task is.
 MODULES = {
-    f"{PREFIX}sync": "schedules.sync",
+    f"{TASK_PREFIX}sync": "schedules.sync",
     START_STREAMS: "schedules.sync",
     RESUME: "schedules.sync",
-    f"{PREFIX}sync_page": "schedules.pull.pages",
-    f"{PREFIX}report_page": "schedules.reports.pages",
+    f"{TASK_PREFIX}sync_page": "schedules.pull.pages",
+    f"{TASK_PREFIX}report_page": "schedules.reports.pages",
     PUSH: "schedules.push.task",
 }
 

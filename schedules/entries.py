@@ -108,7 +108,7 @@ def scheduled_entries(settings: Settings, accounts: Iterable[Account] | None = N
     """Every entry for each of these accounts, or of those in the settings, and every push that has a schedule.
 
     Raises:
-        SettingsError: a setting names an entry that does not exist, or holds something that is no crontab.
+        SettingsError: a setting names an entry that does not exist, or holds something that is not a crontab.
 
     """
     names = {entry.name for entry in ENTRIES}

@@ -14,7 +14,7 @@ from typing import Any
 
 from celery.utils.log import get_logger
 
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
 
@@ -24,7 +24,7 @@ logger = get_logger(__name__)
 SCRIPT = EVEN_IF_FULL + resources.files(__package__).joinpath("entry_runs.lua").read_text("utf-8")
 
 #: Seconds without a sign of life after which a run counts as dead, and the next one may begin.
-DEAD_AFTER_S = 1_800.0
+RUN_DEAD_AFTER_S = 1_800.0
 
 DUE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -130,7 +130,7 @@ def _record(found: dict[bytes, bytes]) -> EntryRecord:
 
 
 def _key(entry: str) -> str:
-    return f"{PREFIX}schedule:{entry}"
+    return f"{KEY_PREFIX}schedule:{entry}"
 
 
 @waits_for_redis

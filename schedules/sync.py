@@ -22,7 +22,7 @@ from schedules.reports import pages as reports
 from schedules.reports.pages import REPORTS
 from schedules.store import outage
 from schedules.sync_requests import START_STREAMS, SyncRequest, claim, load, save
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.errors import InputError
 from worker.publishing import published
@@ -31,7 +31,7 @@ from worker.reminders import remind
 from worker.settings import get_settings
 from worker.steps import Step
 
-SYNC = f"{PREFIX}sync"
+SYNC = f"{TASK_PREFIX}sync"
 
 
 class Sync(Step):
@@ -50,7 +50,7 @@ class Sync(Step):
         """
         alias, chosen = account_of(get_settings(), account).alias, resolve_streams(streams)
         if entry_runs.is_scheduled(self.task_id) and not entry_runs.begin_run(
-            self.task_id, self.holder, entry_runs.DEAD_AFTER_S
+            self.task_id, self.holder, entry_runs.RUN_DEAD_AFTER_S
         ):
             raise Ignore("this run has already started, or the previous one is still running")
         save(SyncRequest(self.task_id, alias, mode, since, current_time().timestamp(), dict.fromkeys(chosen, "wanted")))

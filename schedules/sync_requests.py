@@ -7,17 +7,16 @@ from typing import Any
 
 import orjson
 
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.app import app
-from worker.governor import EVEN_IF_FULL
-from worker.governor import PREFIX as KEYS
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.publishing import published
 from worker.redis.atomic_writes import write
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
 
 #: The task that starts the streams of a request that are ready.
-START_STREAMS = f"{PREFIX}sync_streams"
+START_STREAMS = f"{TASK_PREFIX}sync_streams"
 
 #: How long a request is kept, in seconds.
 REQUEST_TTL_S = 14 * 86_400
@@ -57,7 +56,7 @@ class SyncRequest:
 
 
 def _key(id: str) -> str:
-    return f"{KEYS}sync:{id}"
+    return f"{KEY_PREFIX}sync:{id}"
 
 
 @waits_for_redis

@@ -24,7 +24,7 @@ import orjson
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 
-from worker.account_and_lane import PREFIX, lane_of
+from worker.account_and_lane import TASK_PREFIX, lane_of
 from worker.accounts.lookup import account
 from worker.action import ACTIONS, COLLECT, NAMES_2024, Action
 from worker.api.declaration import Declaration
@@ -36,8 +36,7 @@ from worker.calls import delay_of, routed
 from worker.carrying_out import back_to_wait
 from worker.errors import InputError
 from worker.execution import Call
-from worker.governor import PREFIX as KEYS
-from worker.governor import get_governor
+from worker.governor import KEY_PREFIX, get_governor
 from worker.process.left_behind import LeftBehind
 from worker.publishing import published
 from worker.redis.atomic_writes import write
@@ -119,7 +118,7 @@ class CollectList(Opening):
 class KeepPage(Step):
     """The step after each page: keep it, then request the next page or end."""
 
-    name = f"{PREFIX}collect_page"
+    name = f"{TASK_PREFIX}collect_page"
 
     def apply_async(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
@@ -206,7 +205,7 @@ def forget(task_id: str) -> None:
 
 
 def _check_call(name: str, params: Mapping[str, Any]) -> tuple[Action[Any], Params]:
-    word = str(name).removeprefix(PREFIX)
+    word = str(name).removeprefix(TASK_PREFIX)
     action = ACTIONS.get(NAMES_2024.get(word, word))
     if action is None:
         raise InputError(COLLECT, [f"there is no action {word!r}"])
@@ -219,7 +218,7 @@ def _page(id: str, number: int) -> str:
 
 
 def _key(task_id: str | None) -> str:
-    return f"{KEYS}collect:{task_id}"
+    return f"{KEY_PREFIX}collect:{task_id}"
 
 
 @waits_for_redis

@@ -24,7 +24,7 @@ OptInProcess = Literal["double_opt_in", "single_opt_in"]
 Addresses = Annotated[list[str], Field(max_length=1000), Aside()]
 
 #: How many addresses one filter takes.
-AT_ONCE = 100
+ADDRESSES_PER_LOOKUP = 100
 
 
 def at_most_1000(params: Params) -> str | None:
@@ -33,15 +33,15 @@ def at_most_1000(params: Params) -> str | None:
     return None if count <= 1000 else f"'profile_ids' and 'emails' are {count:,} together; Klaviyo takes 1,000"
 
 
-def look_up(params: Params, ask: Ask) -> Resolved:
+def resolve_addresses(params: Params, ask: Ask) -> Resolved:
     """The ids that belong to the addresses; ``not_found`` are the addresses that Klaviyo does not know."""
     emails: list[str] = params.get("emails") or []
     ids = dict.fromkeys(params.get("profile_ids") or ())
     unknown: list[str] = []
-    for start in range(0, len(emails), AT_ONCE):
-        some = emails[start : start + AT_ONCE]
+    for start in range(0, len(emails), ADDRESSES_PER_LOOKUP):
+        some = emails[start : start + ADDRESSES_PER_LOOKUP]
         one_of_them = f"any(email,{json.dumps(some, ensure_ascii=False)})"
-        page = ask(get_profiles, filter=one_of_them, fields_profile=["email"], page_size=AT_ONCE)
+        page = ask(get_profiles, filter=one_of_them, fields_profile=["email"], page_size=ADDRESSES_PER_LOOKUP)
         known = listed(get_profiles.declaration, page)
         found = {str(attributes(each).get("email")).casefold(): each["id"] for each in known}
         ids |= {found[email.casefold()]: None for email in some if email.casefold() in found}
@@ -205,7 +205,7 @@ def delete_list(*, id: str) -> Envelope:
     names_2024="create_list_relationships",
     repeat=SAFE,
     checks=(any_of("profile_ids", "emails"), at_most_1000),
-    resolve=look_up,
+    resolve=resolve_addresses,
 )
 def add_profiles_to_list(
     *,
@@ -228,7 +228,7 @@ def add_profiles_to_list(
     names_2024="delete_list_relationships",
     repeat=SAFE,
     checks=(any_of("profile_ids", "emails"), at_most_1000),
-    resolve=look_up,
+    resolve=resolve_addresses,
 )
 def remove_profiles_from_list(
     *,

@@ -15,10 +15,10 @@ Check = Callable[[Params], str | None]
 MAX_PROPERTIES = 400
 MAX_ITEMS = 4_000
 MAX_DEPTH = 10
-MAX_TEXT = 100_000
+MAX_TEXT_BYTES = 100_000
 MAX_EVENTS = 1_000
-FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
-LAST_EVENT = timedelta(days=365)
+EARLIEST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
+MAX_EVENT_LEAD = timedelta(days=365)
 
 E164 = re.compile(r"\+[0-9]{8,15}")
 #: One ``@`` with something on both sides, and nothing invisible such as blanks, NULs or zero-width spaces.
@@ -180,7 +180,7 @@ def _of_event(event: Mapping[str, Any], place: str) -> Iterator[str]:
 
 def of_time(time: str) -> str | None:
     """Return what is wrong with the time of an event."""
-    if FIRST_EVENT <= datetime.fromisoformat(time) <= now() + LAST_EVENT:
+    if EARLIEST_EVENT <= datetime.fromisoformat(time) <= now() + MAX_EVENT_LEAD:
         return None
     return "is outside of what Klaviyo keeps: the year 2000 to one year from now"
 
@@ -200,8 +200,8 @@ def _of_values(values: Iterable[Any], depth: int) -> str | None:
         kind = type(value)
         if kind is str:
             # A character is at most four bytes: only long text is worth encoding.
-            if len(value) * 4 > MAX_TEXT and len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT:
-                return f"has a text of over {MAX_TEXT:,} bytes"
+            if len(value) * 4 > MAX_TEXT_BYTES and len(value.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+                return f"has a text of over {MAX_TEXT_BYTES:,} bytes"
         elif kind is dict:
             problem = _of_values(value.values(), depth + 1)
         elif kind is list:

@@ -26,14 +26,14 @@ from worker.together.sharing import ONCE, Share, Sharing, hashed
 #: Of a record: pairs of a thing and what the record says of it, as `Share` has them.
 Marks = Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
 
-#: Bytes that JSON:API puts around a request's records, and around each of them: more than enough.
-AROUND, AROUND_EACH = 20_000, 400
+#: Bytes that JSON:API adds to a request, and to each record in it: more than it ever needs.
+REQUEST_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES = 20_000, 400
 
-#: Bytes of ids in one address, as they travel: proxies take addresses of eight thousand.
-MOST_ADDRESS = 6_000
+#: The most bytes of ids in one URL, as they travel: proxies accept URLs of 8,000.
+MAX_URL_IDS_BYTES = 6_000
 
-#: Ids in one filter: Klaviyo's `any` takes a hundred values.
-MOST_IDS = 100
+#: The most ids in one filter: Klaviyo's `any` takes 100 values.
+MAX_IDS = 100
 
 #: Ids that stand in a filter as they are.
 PLAIN_ID = re.compile(r"[\w.:$@+-]+", re.ASCII)
@@ -98,18 +98,18 @@ def gathered(
         found, others = entries(params), rest(params)
         if not found or any(carrier.parameters[name].place == "aside" for name in others):
             return None
-        told = tuple(mark for each in found for mark in marks(each)) if marks else ()
+        found_marks = tuple(mark for each in found for mark in marks(each)) if marks else ()
         number = count(found)
-        size = len(orjson.dumps(found)) + AROUND_EACH * max(len(found), number)
-        return Share(hashed(others) if others else nothing, told, number, size)
+        size = len(orjson.dumps(found)) + RECORD_OVERHEAD_BYTES * max(len(found), number)
+        return Share(hashed(others) if others else nothing, found_marks, number, size)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {**rest(calls[0]), records: [each for call in calls for each in entries(call)]},
-        tell=_same,
+        distribute=_same,
         path=carrier.parameters[records].path,
         entries=lambda params: len(entries(params)),
     )
@@ -120,7 +120,7 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
 
     A call that asks for what the list does not give goes alone: something included, or a field that only one has.
     """
-    most = min(largest(listing.parameters["page_size"]) or 0, MOST_IDS)
+    most = min(largest(listing.parameters["page_size"]) or 0, MAX_IDS)
     given = {name: frozenset(_words(each.annotation)) for name, each in listing.parameters.items()}
 
     def share(params: Params) -> Share | None:
@@ -136,12 +136,12 @@ def found_by_id(single: Declaration, listing: Declaration, field: str = "id") ->
         ids = list(dict.fromkeys(call["id"] for call in calls))
         return {**rest, "filter": f"any({field},{orjson.dumps(ids).decode()})", "page_size": most}
 
-    def tell(calls: Sequence[Params], envelope: Envelope) -> list[Envelope | None]:
+    def distribute(calls: Sequence[Params], envelope: Envelope) -> list[Envelope | None]:
         records = {each["id"]: each for each in listed(listing, envelope)}
         found = [records.get(call["id"]) for call in calls]
         return [None if each is None else _alone(each) for each in found]
 
-    return Sharing(listing, most, MOST_ADDRESS, share, join, tell)
+    return Sharing(listing, most, MAX_URL_IDS_BYTES, share, join, distribute)
 
 
 def by_job(
@@ -169,22 +169,22 @@ def by_job(
     def share(params: Params) -> Share | None:
         made = record(params)
         if keys is None:
-            told = [(hashed("record", made), "")]
+            own_marks = [(hashed("record", made), "")]
         elif made.keys() <= keys and not any(value is None for value in made.values()):
-            told = list(marks(made))
+            own_marks = list(marks(made))
         else:
             return None
-        if not told or not single.repeat_of(params).blindly:
+        if not own_marks or not single.repeat_of(params).blindly:
             return None
-        return Share(hashed({}), tuple(told), 1, len(orjson.dumps(made)) + AROUND_EACH)
+        return Share(hashed({}), tuple(own_marks), 1, len(orjson.dumps(made)) + RECORD_OVERHEAD_BYTES)
 
     return Sharing(
         carrier=carrier,
         most=most,
-        most_bytes=carrier.max_body - AROUND,
+        most_bytes=carrier.max_body - REQUEST_OVERHEAD_BYTES,
         share=share,
         join=lambda calls: {records: [record(call) for call in calls]},
-        tell=_same,
+        distribute=_same,
         path=carrier.parameters[records].path,
         by_job=True,
     )

@@ -23,12 +23,12 @@ from worker.telemetry.traces import carry_context
 from worker.tiers import is_line
 
 #: What every task's name begins with.
-PREFIX = "klaviyo."
+TASK_PREFIX = "klaviyo."
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 
 #: Celery's priorities on Redis go from 0, the first, to 9; from here on a task is served after everything in ``now``.
-LATE = 5
+FIRST_BULK_PRIORITY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +97,35 @@ def lane_of(request: Any) -> Lane:
         InputError: there is no such lane.
 
     """
-    name = str(request.get("task")).removeprefix(PREFIX)
+    name = str(request.get("task")).removeprefix(TASK_PREFIX)
     return lane_named(name, place_of(request).lane or by_priority(_priority(request)) or LANES[0])
 
 
 def by_priority(priority: Any) -> Lane | None:
-    """What a priority comes to: ``bulk`` from `LATE` on; None for the others, 0 being what everybody sends."""
-    return "bulk" if isinstance(priority, int) and priority >= LATE else None
+    """Return ``bulk`` from `FIRST_BULK_PRIORITY` on; None for the others, since everybody sends 0."""
+    return "bulk" if isinstance(priority, int) and priority >= FIRST_BULK_PRIORITY else None
 
 
 def place_of(request: Any) -> Place:
     """Where a delivery belongs, as its message says."""
-    wait = _told(request, HEADER)
+    wait = _header(request, HEADER)
     ours = _waits(wait) if isinstance(wait, Mapping) else Place()
-    return ours.inside(Place(_told(request, ACCOUNT), _told(request, LANE)))
+    return ours.inside(Place(_header(request, ACCOUNT), _header(request, LANE)))
 
 
 def together_asked(request: Any) -> bool | None:
     """Whether a delivery's publisher, another application, wants it to share a request; None: it says nothing."""
-    told = _told(request, TOGETHER)
-    return told if isinstance(told, bool) else None
+    asked = _header(request, TOGETHER)
+    return asked if isinstance(asked, bool) else None
 
 
 def _waits(wait: Mapping[str, Any]) -> Place:
     return Place(wait.get("account"), wait.get("lane"))
 
 
-def place_in(told: Mapping[str, Any]) -> Place:
+def place_in(given: Mapping[str, Any]) -> Place:
     """What options or headers say."""
-    return Place(told.get(ACCOUNT), told.get(LANE))
+    return Place(given.get(ACCOUNT), given.get(LANE))
 
 
 def here() -> Place:
@@ -148,7 +148,7 @@ def _taken(said: MutableMapping[str, Any]) -> Place:
     return Place(said.pop(ACCOUNT, None), said.pop(LANE, None))
 
 
-def _told(request: Any, name: str) -> Any:
+def _header(request: Any, name: str) -> Any:
     value = request.get(name)
     return (request.headers or {}).get(name) if value is None else value
 
@@ -197,7 +197,7 @@ def placed(part: Mapping[str, Any], place: Place) -> dict[str, Any]:
                 inside[name] = placed(inner, place)
             elif inner:
                 inside[name] = [placed(each, place) for each in inner]
-    if str(part.get("task")).startswith(PREFIX):
+    if str(part.get("task")).startswith(TASK_PREFIX):
         own = place_in(options).inside(place_in(options.get("headers") or {}))
         options.update(own.inside(place).options())
     return {**part, "kwargs": kwargs, "options": options}

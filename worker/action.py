@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from worker.account_and_lane import PREFIX, Place, lane_named
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named
 from worker.api.declaration import MAX_BODY_BYTES, Ask, Declaration, Resolved, declare
 from worker.api.jsonapi import Envelope
 from worker.api.paging import first_page, next_page
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 #: The task that reads a list to its end, `tasks.collect`.
-COLLECT = f"{PREFIX}collect"
+COLLECT = f"{TASK_PREFIX}collect"
 
 #: Every declared action by its name, and every 2024 name by the action it became.
 ACTIONS: dict[str, Action[Any]] = {}
@@ -77,7 +77,7 @@ class Action(Generic[P]):
     @property
     def name(self) -> str:
         """The task's name, ``klaviyo.create_profile``."""
-        return PREFIX + self.declaration.name
+        return TASK_PREFIX + self.declaration.name
 
     @property
     def task(self) -> ActionTask:

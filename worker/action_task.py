@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.account_and_lane import PREFIX, here, place_of, taken
+from worker.account_and_lane import TASK_PREFIX, here, place_of, taken
 from worker.accounts.lookup import DEFAULT, account
 from worker.accounts.scopes import require_scopes
 from worker.api.declaration import Declaration
@@ -20,7 +20,7 @@ from worker.settings import get_settings
 from worker.successors import passing_on, run_and_pass_on
 from worker.telemetry.masking import mask_values
 from worker.tiers import Line
-from worker.together.traveling import traveling
+from worker.together.sharing import traveling
 from worker.transport import header
 
 
@@ -39,7 +39,7 @@ class ActionTask(CheckedTask):
 
     def __init__(self, declaration: Declaration, name: str) -> None:
         self.declaration = declaration
-        self.name = PREFIX + name
+        self.name = TASK_PREFIX + name
         self.__doc__ = declaration.doc
 
     def __call__(self, *args: Any, **params: Any) -> Envelope:
@@ -110,10 +110,10 @@ class ActionTask(CheckedTask):
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> Any:
         """Carry out the call in this process, as Celery's ``task_always_eager`` does."""
-        told = dict(options.pop("headers", None) or {})
+        headers = dict(options.pop("headers", None) or {})
         options.pop(TOGETHER, None)
-        told.update(taken(options, told).inside(here()).options())
-        return super().apply(args, kwargs, headers=told, **options)
+        headers.update(taken(options, headers).inside(here()).options())
+        return super().apply(args, kwargs, headers=headers, **options)
 
 
 def headers(line: Line, asked: Asked, blindly: bool, together: Together) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def connecting(address: RedisAddress) -> dict[str, Any]:
 
 def configuration() -> dict[str, Any]:
     """Celery's settings, made when the application is first used."""
-    from worker.governor import PREFIX
+    from worker.governor import KEY_PREFIX
 
     settings = get_settings()
     return {
@@ -176,8 +176,8 @@ def configuration() -> dict[str, Any]:
         "beat_scheduler": "schedules.beat:Scheduler",
         "beat_max_loop_interval": 4,
         "beat_enable_remote_control": True,
-        "redbeat_key_prefix": f"{PREFIX}redbeat:",
-        "redbeat_lock_key": f"{PREFIX}redbeat:lock",
+        "redbeat_key_prefix": f"{KEY_PREFIX}redbeat:",
+        "redbeat_lock_key": f"{KEY_PREFIX}redbeat:lock",
         "redbeat_lock_timeout": 13,
     }
 

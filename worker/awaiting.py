@@ -40,10 +40,10 @@ async def aget(result: AsyncResult[Any] | ResultSet, timeout: float | None = Non
             return list(await asyncio.gather(*(aget(each) for each in result.results or [])))
         if not isinstance(result, EagerResult):
             await _end_of(str(result.id))
-        return await asyncio.to_thread(_told, result)
+        return await asyncio.to_thread(_value_of, result)
 
 
-def _told(result: AsyncResult[Any]) -> Any:
+def _value_of(result: AsyncResult[Any]) -> Any:
     result.maybe_throw()
     return result.result
 

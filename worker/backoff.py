@@ -11,12 +11,6 @@ from worker.settings import Settings
 #: Seconds without requests after a 429 that has no usable Retry-After.
 DEFAULT_RETRY_AFTER_S = 5.0
 
-#: Seconds until one task of an account whose key Klaviyo refuses is tried; the interval then doubles up to a minute.
-FIRST_PROBE_S = 5.0
-
-#: An account is paused after this many 403s in a row, whatever the actions: its key is good for nothing.
-MAX_FORBIDDEN_IN_A_ROW = 10
-
 
 def backoff(preceding: int, settings: Settings, pick: Callable[[float, float], float] = random.uniform) -> float:
     """Return the seconds to wait after a failure that this many preceded: exponential, with full jitter."""

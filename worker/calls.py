@@ -61,10 +61,10 @@ def received(declaration: Declaration, args: Sequence[Any], kwargs: Mapping[str,
     if not args:
         return given
     before = args[0]
-    told = isinstance(before, Mapping) and "successful" in before
-    if len(args) > 1 or not (follows or told):
+    is_envelope = isinstance(before, Mapping) and "successful" in before
+    if len(args) > 1 or not (follows or is_envelope):
         raise InputError(declaration.name, ["it takes keyword arguments only"])
-    record = before.get("data") if told else None
+    record = before.get("data") if is_envelope else None
     if "id" in declaration.parameters and isinstance(record, Mapping) and record.get("id"):
         aliases = [declaration.aliases.get(name) for name in given]
         if "id" not in given and not any(isinstance(each, Alias) and each.keys == ("id",) for each in aliases):
@@ -161,10 +161,10 @@ def time_to_send(action: str, countdown: float, expires: float | timedelta | dat
         return
     left = end.seconds - datetime.now(UTC).timestamp() if end.absolute else end.seconds
     if left < seconds:
-        told = (
+        why = (
             f"it would expire in {max(0.0, left):,.0f} seconds, before its countdown of {seconds:,.0f} seconds is over"
         )
-        raise InputError(action, [told])
+        raise InputError(action, [why])
 
 
 def delay_of(request: Any) -> float:
@@ -188,12 +188,12 @@ def expiry_of(request: Any) -> Expiry | None:
     return expiry(str(request.get("task")), request.get(EXPIRES))
 
 
-def moment_of(told: datetime | str) -> datetime:
+def moment_of(written: datetime | str) -> datetime:
     """A time as publishers write it, which is UTC if it has no zone.
 
     Raises:
         ValueError, TypeError: it is none.
 
     """
-    moment = told if isinstance(told, datetime) else datetime.fromisoformat(told)
+    moment = written if isinstance(written, datetime) else datetime.fromisoformat(written)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

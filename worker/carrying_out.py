@@ -12,47 +12,50 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from celery.exceptions import Ignore, Retry
 from celery.utils.log import get_logger
 
-from worker.account_and_lane import PREFIX, checked_id, lane_of, place_of, together_asked
+from worker.account_and_lane import TASK_PREFIX, checked_id, lane_of, place_of, together_asked
 from worker.accounts.lookup import DEFAULT, account
-from worker.accounts.scopes import learn
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, outcome_unknown
+from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
-from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, backoff
+from worker.backoff import backoff
 from worker.calls import delay_of, expiry_of, received
 from worker.errors import (
+    SENDER_DIED,
     Answered,
     CredentialsFailed,
     Forbidden,
     KlaviyoError,
+    OutcomeUnknown,
     Throttled,
     Unauthorized,
     Unavailable,
+    given_up,
+    rebuild,
 )
 from worker.execution import (
     Call,
     NoLookupBudget,
     Settle,
     attempt,
-    given_up,
+    log_adopted,
     nothing_to_do,
     resolve,
     settle_lease,
-    tell_adopted,
 )
 from worker.governor import A_WORKER, ALONE, Claim, Delivery, End, Expiry, Governor, Settlement, Together, get_governor
 from worker.message_headers import ATTEMPT, DELIVERY, EXPIRES, HEADER, tag_of
-from worker.pauses import how_to_resume
+from worker.pauses import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW, how_to_resume
 from worker.process import ending, prefetched_leases
 from worker.process.state import closing
 from worker.redis.memory import full_reason, has_memory, retry_delay, size_if_large
 from worker.settings import Settings, get_settings
 from worker.telemetry.meters import meters
 from worker.telemetry.traces import begin_settle, trace_wait
-from worker.together.traveling import reached, traveling
+from worker.together.sharing import traveling
 from worker.transport import together_of
 
 logger = get_logger(__name__)
@@ -100,9 +103,7 @@ def claim_lease(call: Call, request: Any, lane: str, governor: Governor, setting
         raise Revoked(claim.reason or "it expired before its turn came", claim.state == "expired")
     if claim.state == "unknown":
         governor.done(call.task_id)
-        name = call.declaration.name
-        lost = Unavailable(name, call.account, "the worker that had sent it died before the answer came")
-        raise outcome_unknown(name, call.account, lost, call.repeat.note)
+        raise OutcomeUnknown(call.declaration.name, call.account, SENDER_DIED, call.repeat.note)
     if claim.roomless and not has_memory():
         # Repeating the request now would waste budget: its result could not be stored.
         governor.settle(call.task_id, Settlement(used=False, forget=True), call.holder)
@@ -135,7 +136,7 @@ def carry_out(call: Call, request: Any, may_be_left: bool = False) -> Envelope:
     settings, governor = get_settings(), get_governor()
     lane = lane_of(request)
     claim = claim_lease(call, request, lane, governor, settings)
-    if claim.state == "told":
+    if claim.state == "decided":
         # It has travelled with others (`worker.together.riding`).
         governor.done(call.task_id)
         return reached(claim.reason)
@@ -174,7 +175,6 @@ def make_request(call: Call, request: Any, lane: str, claim: Claim, may_be_left:
         raise over from None
     except KlaviyoError as error:
         if isinstance(error, Forbidden):
-            learn(account(settings, error.account), error, call.declaration.scopes)
             pause_if_all_forbidden(error)
         count_attempts(call, attempts + 1)
         forget()
@@ -221,7 +221,7 @@ def leave_success(request: Any) -> Settle:
             settle_lease(call, governor, end, envelope)
         else:
             over = End(call.task_id, Delivery(*getattr(request, DELIVERY)), end)
-            ending.leave(over, lambda adopted: tell_adopted(call, adopted), begin_settle())
+            ending.leave(over, lambda adopted: log_adopted(call, adopted), begin_settle())
 
     return settle
 
@@ -273,13 +273,28 @@ def together_with(call: Call, request: Any) -> Together:
 
     Nothing where it is not the call's own task that waits, but a step of something larger.
     """
-    name = str(request.get("task")).removeprefix(PREFIX)
+    name = str(request.get("task")).removeprefix(TASK_PREFIX)
     if name not in (call.declaration.name, *call.declaration.names_2024):
         return ALONE
-    told = request.get(HEADER)
-    if isinstance(told, Mapping):
-        return together_of(told)
+    wait = request.get(HEADER)
+    if isinstance(wait, Mapping):
+        return together_of(wait)
     return traveling(call.declaration, call.account, call.params, not call.repeat.blindly, together_asked(request))
+
+
+def outcome(end: Envelope | KlaviyoError) -> bytes:
+    """Return how a call has ended that traveled with others, as it is kept for the worker that ends its task."""
+    if isinstance(end, KlaviyoError):
+        return orjson.dumps({"error": type(end).__name__, "args": end.args})
+    return orjson.dumps({"envelope": end})
+
+
+def reached(kept: str) -> Envelope:
+    """Return the envelope of a call that has ended, or raise its error."""
+    told: dict[str, Any] = orjson.loads(kept)
+    if "error" in told:
+        raise rebuild(told["error"], told["args"])
+    return Envelope(told["envelope"])
 
 
 def pause_account(error: Unauthorized | Forbidden) -> None:

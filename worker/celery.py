@@ -39,7 +39,7 @@ with one_sentence():
     from worker.app import app
 
 
-def _tell_of_misspelled_settings(**_: Any) -> None:
+def _log_misspelled_settings(**_: Any) -> None:
     if said := misspelled_settings():
         logger.warning(said)
 
@@ -54,7 +54,7 @@ def _trace(**_: Any) -> None:
         traces.set_up_exporter()
 
 
-def _tell_of_settings(**_: Any) -> None:
+def _log_settings(**_: Any) -> None:
     _say(checks.check_settings(get_settings()))
 
 
@@ -67,14 +67,14 @@ def _serve_metrics(**_: Any) -> None:
         serve(settings.metrics_host, settings.metrics_port)
 
 
-def _tell_of_servers(**_: Any) -> None:
+def _log_servers(**_: Any) -> None:
     # In a thread of its own: a store out of reach must not hold up the work that needs none.
-    def tell() -> None:
+    def check() -> None:
         settings = get_settings()
         _say(check_surroundings(settings))
         _say(check_division(settings))
 
-    threading.Thread(target=tell, name="checks", daemon=True).start()
+    threading.Thread(target=check, name="checks", daemon=True).start()
 
 
 def _say(found: Iterable[checks.Finding]) -> None:
@@ -95,17 +95,17 @@ def _start_flower() -> None:
     from worker.telemetry.logs import reformat_root
 
     reformat_root()
-    _tell_of_misspelled_settings()
+    _log_misspelled_settings()
 
 
 def compose() -> None:
     """Connect what is done when worker, beat or Flower starts and ends. Doing so again changes nothing."""
     shutdown.watch()
-    for receiver in (_see_to_pool, _trace, _tell_of_settings, _serve_metrics):
+    for receiver in (_see_to_pool, _trace, _log_settings, _serve_metrics):
         celeryd_after_setup.connect(receiver)
-    for receiver in (_tell_of_misspelled_settings, _trace):
+    for receiver in (_log_misspelled_settings, _trace):
         beat_init.connect(receiver)
-    worker_ready.connect(_tell_of_servers)
+    worker_ready.connect(_log_servers)
     extension.install(_start_flower, _pages)
 
 

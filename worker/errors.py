@@ -32,6 +32,7 @@ It looks for ``cls`` in the module that the stored result names: `STORED_AS`, wh
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kombu.exceptions import OperationalError
@@ -86,7 +87,7 @@ class NotConfirmed(KlaviyoError, OperationalError):
     def __str__(self) -> str:
         return (
             f"{self.action}: Redis has not confirmed the task: {self.reason}{'' if self.reason.endswith('?') else '.'} "
-            f"Published again with task_id={self.task_id!r}, both calls are one task."
+            f"Publish it again with task_id={self.task_id!r}: both calls will be one task."
         )
 
 
@@ -235,12 +236,12 @@ class CredentialsFailed(Unauthorized):
         self.remedy = remedy
 
     @property
-    def told(self) -> str:
+    def why_and_remedy(self) -> str:
         """Why, and what to do."""
         return f"{self.why}: {self.remedy}" if self.remedy else self.why
 
     def __str__(self) -> str:
-        return f"{self.action} on account {self.account} cannot be sent: {self.told}."
+        return f"{self.action} on account {self.account} cannot be sent: {self.why_and_remedy}."
 
 
 class Forbidden(Refused):
@@ -333,6 +334,11 @@ class Unavailable(KlaviyoError):
         return f"{self.action} on account {self.account}: {self.reason}{tried}."
 
 
+def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
+    """Return the same error with the number of attempts that were made."""
+    return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)
+
+
 class Malformed(KlaviyoError):
     """An answer of Klaviyo's is not what it is by its documentation; ``reason`` holds nobody's data."""
 
@@ -343,6 +349,10 @@ class Malformed(KlaviyoError):
 
     def __str__(self) -> str:
         return f"{self.action}: Klaviyo's answer cannot be read: {self.reason}."
+
+
+#: Why an outcome is unknown where a record is all that is left: of a request that was about to be sent.
+SENDER_DIED = "the worker that had sent it died before the answer came"
 
 
 class OutcomeUnknown(KlaviyoError):
@@ -380,9 +390,9 @@ class JobFailed(KlaviyoError):
             for name in ("completed", "failed", "skipped")
             if isinstance(self.outcome.get(name), int)
         )
-        told = f": {counts} of {self.outcome.get('total') or '?'} records" if counts else ""
+        counted = f": {counts} of {self.outcome.get('total') or '?'} records" if counts else ""
         job = self.outcome.get("id") or "of unknown id"
-        return f"{self.kind} on account {self.account}: job {job} {self.said}{told}. {self.advice}".rstrip()
+        return f"{self.kind} on account {self.account}: job {job} {self.said}{counted}. {self.advice}".rstrip()
 
 
 class JobVanished(JobFailed):
@@ -433,3 +443,9 @@ BY_END: dict[str, type[JobFailed]] = {
     "expired": JobExpired,
     "stuck": JobTimedOut,
 }
+
+
+def rebuild(name: str, args: Sequence[Any]) -> KlaviyoError:
+    """Return an error that was kept as the name of its class and its arguments."""
+    error: KlaviyoError = globals()[name](*args)
+    return error

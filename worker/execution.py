@@ -16,13 +16,14 @@ from celery.utils.log import get_logger
 
 from worker.accounts import tokens
 from worker.accounts.lookup import account
-from worker.accounts.scopes import require_scopes
+from worker.accounts.scopes import learn, require_scopes
 from worker.api.declaration import Declaration, Resolved
-from worker.api.jsonapi import Envelope, Request, interpret, outcome_unknown, quota
+from worker.api.jsonapi import Envelope, Request, interpret, quota
 from worker.api.parameters import Params
 from worker.api.repeat import Repeat
-from worker.backoff import FIRST_PROBE_S, backoff, retry_after
+from worker.backoff import backoff, retry_after
 from worker.errors import (
+    Forbidden,
     KlaviyoError,
     OutcomeUnknown,
     Paused,
@@ -31,10 +32,12 @@ from worker.errors import (
     Throttled,
     TokenPending,
     Unavailable,
+    given_up,
 )
 from worker.governor import ANY_KEY, Governor, Settlement, get_governor, under_way
 from worker.governor.under_way import UnderWay
 from worker.http_client import get_client, send
+from worker.pauses import FIRST_PROBE_S
 from worker.process.state import closing, working
 from worker.redis.connection import AWAY
 from worker.redis.patience import RETRY_PAUSE_S, asking_redis_once
@@ -86,11 +89,11 @@ def settle_lease(call: Call, governor: Governor, end: Settlement, envelope: Enve
     """Settle the lease of a call whose request has ended, in whatever way."""
     settled = begin_settle()
     if adopted := governor.settle(call.task_id, end, call.holder):
-        tell_adopted(call, adopted)
+        log_adopted(call, adopted)
     settled()
 
 
-def tell_adopted(call: Call, adopted: int) -> None:
+def log_adopted(call: Call, adopted: int) -> None:
     """Log that Klaviyo's headers name another limit than the declaration does."""
     logger.warning(
         "Klaviyo allows %s requests a minute for %s on account %s, not %s: adopted.",
@@ -118,7 +121,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, settle: Settle =
 def lost(call: Call, unavailable: Unavailable) -> Unavailable | OutcomeUnknown:
     """Return what a lost answer means for a call."""
     if unavailable.sent and not call.repeat.blindly:
-        return outcome_unknown(call.declaration.name, call.account, unavailable, call.repeat.note)
+        return OutcomeUnknown(call.declaration.name, call.account, unavailable.reason, call.repeat.note)
     return unavailable
 
 
@@ -165,8 +168,10 @@ def exchange(
     except SettingsError:
         end = Settlement(used=False, forget=True)
         raise
-    except Refused:
+    except Refused as refused:
         end = replace(end, forget=True)
+        if isinstance(refused, Forbidden):
+            learn(account(settings, alias), refused, call.declaration.scopes)
         raise
     except Unavailable as unavailable:
         sent = unavailable.sent
@@ -311,8 +316,3 @@ def resolve(call: Call, governor: Governor, settings: Settings) -> Resolved:
 def nothing_to_do(resolved: Resolved) -> Envelope:
     """Return the result of a call that turned out to need no request."""
     return Envelope(data=None, error=None, successful=True, **resolved.extras)
-
-
-def given_up(unavailable: Unavailable, attempts: int) -> Unavailable:
-    """Return the same error with the number of attempts that were made."""
-    return Unavailable(unavailable.action, unavailable.account, unavailable.reason, unavailable.sent, attempts)

@@ -180,13 +180,13 @@ def send(client: Client, account: Account, action: str, request: Request) -> Res
         response = client.request(request.method, request.path, query, headers, request.body)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         _count(action, NO_CONNECTION, began)
-        raise Unavailable(action, account.alias, f"no connection to Klaviyo ({_told(error)})", False) from None
+        raise Unavailable(action, account.alias, f"no connection to Klaviyo ({_in_words(error)})", False) from None
     except httpx.LocalProtocolError as error:
         # The request is one that HTTP has no form for: a key with a line's end in it, for example.
-        raise SettingsError(f"{action} on account {account.alias} cannot be sent ({_told(error)})") from None
+        raise SettingsError(f"{action} on account {account.alias} cannot be sent ({_in_words(error)})") from None
     except httpx.RequestError as error:
         _count(action, NO_ANSWER, began)
-        raise Unavailable(action, account.alias, f"no answer from Klaviyo ({_told(error)})", True) from None
+        raise Unavailable(action, account.alias, f"no answer from Klaviyo ({_in_words(error)})", True) from None
     _count(action, str(response.status_code), began)
     return Response(response.status_code, response.headers, response.content)
 
@@ -196,5 +196,5 @@ def _count(action: str, status: str, began: float) -> None:
         meter.request(action, status, time.perf_counter() - began)
 
 
-def _told(error: httpx.RequestError) -> str:
+def _in_words(error: httpx.RequestError) -> str:
     return _IN_WORDS.get(type(error), type(error).__name__)

@@ -1,9 +1,15 @@
-"""What can be paused: in words, as the options of a command, and how a pause ends. Pure.
+"""What can be paused: in words, as the options of a command, when a worker does it, and how a pause ends. Pure.
 
 The governor names it ``account:eu``, ``action:create_profile``, ``action:eu:create_profile`` or ``tier:klaviyo.xs``.
 """
 
 from __future__ import annotations
+
+#: Seconds until one task of an account whose key Klaviyo refuses is tried; the interval then doubles up to a minute.
+FIRST_PROBE_S = 5.0
+
+#: An account is paused after this many 403s in a row, whatever the actions: its key is good for nothing.
+MAX_FORBIDDEN_IN_A_ROW = 10
 
 
 def describe(what: str) -> str:

@@ -13,7 +13,7 @@ import redis
 from celery.utils.log import get_logger
 
 from worker.errors import KlaviyoError
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
 
@@ -38,7 +38,7 @@ return found
 class Reminders:
     """Every reminder that this Redis knows."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], int] | None = None) -> None:
         self._key = f"{prefix}overdue"
         self._clock = clock
         self._script = client.register_script(SCRIPT)

@@ -57,7 +57,7 @@ def ended_if_revoked(task: Task[Any, Any]) -> Iterator[None]:
             # Its message may be delivered once more, should this worker die before it is acknowledged.
             get_governor().revoke(request.id, revoked.reason)
         task.backend.mark_as_revoked(request.id, revoked.reason, request=request, store_result=True)
-        tell(task.app, parts(request.chain or ()), revoked.reason)
+        mark_revoked(task.app, parts(request.chain or ()), revoked.reason)
         get_governor().done(request.id)
         about: dict[str, Any] = {"terminated": False, "signum": None, "expired": revoked.expired}
         task.send_event("task-revoked", **about)
@@ -88,9 +88,9 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
         return Effect.WITHDRAWN
     error = TaskRevokedError(reason)
     for message in readable([waiting or b""]):
-        # Told before it is taken out: if this process dies here, the next one tells the same, and that counts once.
-        _tell_chord(app, message.part, error)
-        tell(app, message.chain, reason)
+        # Before it is taken out: if this process dies here, the next one does the same again, and that counts once.
+        _return_to_chord(app, message.part, error)
+        mark_revoked(app, message.chain, reason)
     meta = backend._get_result_meta(backend.encode_result(error, states.REVOKED), states.REVOKED, None, None)
     meta["task_id"] = task_id
     key, ttl = bytes_to_str(backend.get_key_for_task(task_id)), int(backend.expires or 0)
@@ -98,14 +98,14 @@ def revoke(app: Celery, task_id: str, reason: str = "revoked", *, ours: bool = T
     return Effect.WITHDRAWN if withdrawn else Effect.FLAGGED
 
 
-def tell(app: Celery, parts: Iterable[Part], reason: str) -> None:
-    """Mark parts that will never be published as revoked, and tell their chords."""
+def mark_revoked(app: Celery, parts: Iterable[Part], reason: str) -> None:
+    """Mark parts that will never be published as revoked, and return them to their chords."""
     for part in parts:
         app.backend.mark_as_revoked(part.id, reason, store_result=True)
-        _tell_chord(app, part, TaskRevokedError(reason))
+        _return_to_chord(app, part, TaskRevokedError(reason))
 
 
-def _tell_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
+def _return_to_chord(app: Celery, part: Part, error: TaskRevokedError) -> None:
     if part.chord:
         request = Bunch(id=part.id, group=part.group, group_index=part.group_index, chord=part.chord)
         app.backend.on_chord_part_return(request, states.REVOKED, error)

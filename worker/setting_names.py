@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 
-PREFIX = "KLAVIYO_"
+#: What the variable of each setting begins with.
+SETTING_PREFIX = "KLAVIYO_"
 
 #: Variables with our prefix that are read elsewhere: this one by the tests of the declarations.
 ELSEWHERE = frozenset({"OPENAPI"})
@@ -22,25 +23,25 @@ def alias_of(name: str) -> str:
 def misspelled(variables: Iterable[str], known: Known) -> list[str]:
     """One sentence for each of these variables that has our prefix and sets nothing.
 
-    It may be another program's, so that it is no error. What is wrong inside a group is one, and told by `Settings`.
+    None is an error, as it may be another program's. A wrong name inside a group is one, which `Settings` raises.
     """
-    told = []
+    sentences = []
     for variable in sorted(variables):
-        if not variable.upper().startswith(PREFIX):
+        if not variable.upper().startswith(SETTING_PREFIX):
             continue
-        name = variable[len(PREFIX) :]
+        name = variable[len(SETTING_PREFIX) :]
         head, nested, _ = name.lower().partition("__")
         if name.upper() in ELSEWHERE or (head in known and (not nested or known[head] is not None)):
             continue
         near = meant(name, known)
-        told.append(f"{variable} is no setting" + (f"; did you mean {near}?" if near else " of this program."))
-    return told
+        sentences.append(f"{variable} is no setting" + (f"; did you mean {near}?" if near else " of this program."))
+    return sentences
 
 
 def meant(name: str, known: Known) -> str:
     """The variable that is nearest to this name, which stands without the prefix; nothing where none is near."""
     path = _divided(name.lower(), known) or _nearest(name.lower().split("__"), known)
-    return PREFIX + "__".join(path).upper() if path else ""
+    return SETTING_PREFIX + "__".join(path).upper() if path else ""
 
 
 def _divided(name: str, known: Known) -> list[str]:

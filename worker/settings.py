@@ -19,7 +19,7 @@ from worker.errors import SettingsError
 from worker.one_per_process import one_per_process
 from worker.redis.address import FILES, OPTIONS, RedisAddress, parse
 from worker.redis.elsewhere import MAIN, elsewhere
-from worker.setting_names import PREFIX, meant, misspelled
+from worker.setting_names import SETTING_PREFIX, meant, misspelled
 from worker.setting_names import alias_of as alias_of
 
 #: Settings that `klaviyo up` writes for what it runs in this folder; it exists only while that runs.
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     """Everything that can be set. The README's table is printed from here."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
+        env_prefix=SETTING_PREFIX,
         env_nested_delimiter="__",
         env_file=(".env", RUNNING),  # the later one wins; the environment wins over both
         extra="ignore",
@@ -175,8 +175,10 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         10, ge=1, le=100, description="attempts before a request that Klaviyo could not answer fails"
     )
-    backoff_seconds: float = Field(1.0, gt=0, description="first step of the backoff; doubles, with full jitter")
-    backoff_max_seconds: float = Field(600.0, gt=0, description="longest step of the backoff")
+    backoff_seconds: float = Field(
+        1.0, gt=0, description="seconds of the first step of the backoff; doubles, with full jitter"
+    )
+    backoff_max_seconds: float = Field(600.0, gt=0, description="seconds of the longest step of the backoff")
     job_deadline: float | None = Field(
         None, gt=0, description="seconds after which an asynchronous job counts as stuck, whatever its kind"
     )
@@ -190,7 +192,7 @@ class Settings(BaseSettings):
     )
     failures_days: float = Field(14.0, gt=0, le=366, description="days for which a failed task is kept")
     shutdown_seconds: float = Field(
-        10.0, ge=0, description="soft limit of a shutdown: what was sent may finish within it"
+        10.0, ge=0, description="seconds within which what was sent may finish at a shutdown"
     )
     metrics_port: int | None = Field(
         None, ge=1, le=65_535, description="port at which a worker serves metrics for Prometheus; none without it"
@@ -323,7 +325,9 @@ def _placed(settings: Settings) -> Settings:
             asked[f"ACCOUNTS__{alias.upper().replace('-', '_')}__REDIS"] = each.redis
     known = settings.redis_names
     if wrong := [
-        f"{PREFIX}{variable}: there is no Redis {name!r}" for variable, name in asked.items() if name not in known
+        f"{SETTING_PREFIX}{variable}: there is no Redis {name!r}"
+        for variable, name in asked.items()
+        if name not in known
     ]:
         raise SettingsError(f"{'; '.join(wrong)} (known: {', '.join(known)}; KLAVIYO_REDIS_URLS__<NAME> adds one)")
     return settings
@@ -340,7 +344,7 @@ def _problem(error: ErrorDetails) -> str:
         )
     elif error["type"] == "model_type" and near:
         said = f"this is not a setting; did you mean {near}?"
-    return f"{PREFIX}{name}: {said}"
+    return f"{SETTING_PREFIX}{name}: {said}"
 
 
 def misspelled_settings() -> str:

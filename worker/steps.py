@@ -153,23 +153,23 @@ class AskingStep(Step, ABC, Generic[S]):
         kwargs = {"action": declaration.name, "params": params, **asdict(about)}  # type: ignore[call-overload]
         published(lambda: self.apply_async((), kwargs, headers=headers, queue=line.queue, task_id=task_id))
 
-    def run(self, *, action: str, params: Params, **about: Any) -> None:
+    def run(self, *, action: str, params: Params, **fields: Any) -> None:
         """Make the request and go on."""
-        account, told = self.account, self.about(**about)
-        if not self.needed(told):
+        account, about = self.account, self.about(**fields)
+        if not self.needed(about):
             get_governor().release(self.task_id)
-            self.answered_before(account, told)
+            self.answered_before(account, about)
             return
         call = Call(ACTIONS[action].declaration, account, params, self.task_id, self.holder)
         try:
             envelope = carry_out(call, self.request)
         except (Refused, Unavailable, SettingsError) as error:
-            self.failed(error, params, account, told)
+            self.failed(error, params, account, about)
             return
         try:
-            self.answered(envelope, params, account, told)
+            self.answered(envelope, params, account, about)
         except Malformed as error:
-            self.failed(error, params, account, told)
+            self.failed(error, params, account, about)
 
     def needed(self, about: S) -> bool:
         """Return True if the request still has to be made."""

@@ -22,7 +22,7 @@ from unittest import mock
 
 import pytest
 
-from worker.account_and_lane import PREFIX, lane_of, place_of
+from worker.account_and_lane import TASK_PREFIX, lane_of, place_of
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.stored import AccountStore
 from worker.action import ACTIONS, NAMES_2024, Action
@@ -80,7 +80,7 @@ class Klaviyo:
             return self._carried_out(task, alias, params)
 
         # First: Celery's settings are made anew when it is first asked for a task, and would forget a change before.
-        begin = registered(f"{PREFIX}job")
+        begin = registered(f"{TASK_PREFIX}job")
         self._patches = [
             mock.patch.object(ActionTask, "here", here),
             mock.patch.object(AccountStore, "look"),
@@ -107,7 +107,7 @@ class Klaviyo:
         return envelope
 
     def _job(self, task: Any, kind: str, params: Params) -> Envelope:
-        word = kind.removeprefix(PREFIX)
+        word = kind.removeprefix(TASK_PREFIX)
         action = ACTIONS[NAMES_2024.get(word, word)]
         name, request = action.declaration.name, task.request
         account = place_of(request).account or DEFAULT

@@ -39,10 +39,10 @@ QUEUES = tuple(tier.queue for tier in Tier)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``limit`` requests in ``length`` milliseconds."""
+    """At most ``limit`` requests in ``length_ms``."""
 
     limit: int
-    length: int
+    length_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ class Limits:
             if not (slash and count.isdigit() and int(count) > 0 and unit in _UNITS):
                 raise ValueError(f"{text!r} is not a limit: write it like '75/s 750/m' or '1/s 2/m 225/d'")
             windows.append(Window(int(count), _UNITS[unit]))
-        windows.sort(key=lambda window: window.length)
-        if MINUTE_MS not in [window.length for window in windows]:
+        windows.sort(key=lambda window: window.length_ms)
+        if MINUTE_MS not in [window.length_ms for window in windows]:
             raise ValueError(f"{text!r} has no steady window (requests a minute, '/m')")
         return cls(tuple(windows))
 
     @property
     def steady(self) -> int:
         """Requests a minute."""
-        return next(window.limit for window in self.windows if window.length == MINUTE_MS)
+        return next(window.limit for window in self.windows if window.length_ms == MINUTE_MS)
 
     @property
     def tier(self) -> Tier:
@@ -82,7 +82,7 @@ class Limits:
 
     def __str__(self) -> str:
         names = {length: unit for unit, length in _UNITS.items()}
-        return " ".join(f"{window.limit}/{names[window.length]}" for window in self.windows)
+        return " ".join(f"{window.limit}/{names[window.length_ms]}" for window in self.windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +110,12 @@ _SHARE = re.compile(r"\d+ \d+ [01] \S+( [^\s=|]+=[^\s|]*)*")
 _CARRIER = re.compile(r"\d+ \d+ (\S+) (\S+)")
 
 
-def is_together(told: Sequence[object]) -> bool:
+def is_together(pair: Sequence[object]) -> bool:
     """Whether these are a call's share and the request that would carry it."""
-    if len(told) != 2 or not all(isinstance(each, str) for each in told) or "|" in str(told[0]):
+    if len(pair) != 2 or not all(isinstance(each, str) for each in pair) or "|" in str(pair[0]):
         return False
-    carrier = _CARRIER.fullmatch(str(told[1]))
-    return bool(_SHARE.fullmatch(str(told[0])) and carrier and is_line(carrier[1], carrier[2]))
+    carrier = _CARRIER.fullmatch(str(pair[1]))
+    return bool(_SHARE.fullmatch(str(pair[0])) and carrier and is_line(carrier[1], carrier[2]))
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,6 @@ class Line:
         """The line as the governor's script reads it: ``queue;bucket=limit:ms,limit:ms;bucket=…``."""
         parts = [self.queue]
         for bucket in self.buckets:
-            windows = ",".join(f"{window.limit}:{window.length}" for window in bucket.limits.windows)
+            windows = ",".join(f"{window.limit}:{window.length_ms}" for window in bucket.limits.windows)
             parts.append(f"{self.account}:{bucket.name}={windows}")
         return ";".join(parts)

@@ -30,7 +30,7 @@ from redis.exceptions import NoScriptError
 from worker.governor import (
     ALONE,
     EVEN_IF_FULL,
-    PREFIX,
+    KEY_PREFIX,
     Delivery,
     Expiry,
     Together,
@@ -70,7 +70,7 @@ ARGV[1], ARGV[2] = tag .. ARGV[1], tag .. ARGV[2]
 """
 
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
-UNACKED, UNACKED_INDEX = f"{PREFIX}unacked", f"{PREFIX}unacked_index"
+UNACKED, UNACKED_INDEX = f"{KEY_PREFIX}unacked", f"{KEY_PREFIX}unacked_index"
 
 #: Milliseconds for which a lease that was claimed with the pop holds: until a thread has taken up the message, and the
 #: next refresh has prolonged the lease. If a worker is killed, the tasks that it had not begun go on after that time.
@@ -79,7 +79,7 @@ PREFETCHED_LEASE_MS = int((prefetched_leases.FRESH_S + VISIBILITY_S) * 1000)
 OPTIONS = {
     "unacked_key": UNACKED,
     "unacked_index_key": UNACKED_INDEX,
-    "unacked_mutex_key": f"{PREFIX}unacked_mutex",
+    "unacked_mutex_key": f"{KEY_PREFIX}unacked_mutex",
     "unacked_mutex_expire": 10,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
@@ -115,8 +115,8 @@ def header(
 
 def together_of(wait: Mapping[str, Any]) -> Together:
     """What a `HEADER` says of how its task travels; whatever is none of ours goes alone."""
-    told = wait.get("together")
-    return (told[0], told[1]) if isinstance(told, list | tuple) and is_together(told) else ALONE
+    pair = wait.get("together")
+    return (pair[0], pair[1]) if isinstance(pair, list | tuple) and is_together(pair) else ALONE
 
 
 class QoS(stock.QoS):
@@ -267,7 +267,7 @@ class Channel(stock.Channel):
 
     def _pop(self, queues: list[str]) -> tuple[Any, ...]:
         """Return the command that takes messages, or waits until there is something to take."""
-        wakes = [f"{PREFIX}wake:{queue}" for queue in queues]
+        wakes = [f"{KEY_PREFIX}wake:{queue}" for queue in queues]
         if self._sleeping:
             return ("BRPOP", *wakes, IDLE_S)
         if not self._script_sha:
@@ -278,7 +278,7 @@ class Channel(stock.Channel):
         most = min(self.qos.can_consume_max_estimate() or MAX_MESSAGES_PER_POP, MAX_MESSAGES_PER_POP)
         pop = Delivery(self.unacked_key, self.unacked_index_key, self._popped_as)
         operation, *arguments = take_command(pop, PREFETCHED_LEASE_MS, most, lists, wakes)
-        return ("EVALSHA", self._script_sha, 1, PREFIX, operation, "", *arguments)
+        return ("EVALSHA", self._script_sha, 1, KEY_PREFIX, operation, "", *arguments)
 
     def _brpop_read(self, **options: Any) -> bool:
         try:
@@ -329,8 +329,8 @@ class Channel(stock.Channel):
         if wait := headers.get(HEADER):
             line = (wait["line"], wait["spec"])
             expires = Expiry(*wait["expires"]) if wait.get("expires") else None
-            told = (wait["delay"], expires, urgent, together_of(wait))
-            governor.wait(line, wait["lane"], headers["id"], dumps(message), *told)
+            how = (wait["delay"], expires, urgent, together_of(wait))
+            governor.wait(line, wait["lane"], headers["id"], dumps(message), *how)
             return
         list_key = self._q_for_pri(queue, self._get_message_priority(message, reverse=False))
         governor.put(list_key, queue, headers.get("id") or "", dumps(message), urgent)

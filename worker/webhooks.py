@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from worker.errors import SettingsError, WebhookInProgress, WebhookRefused
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.redis.connection import AWAY, get_publisher
 
 #: Seconds by which a delivery's time may differ from ours.
@@ -162,7 +162,7 @@ def _remember(keys: list[str]) -> None:
 
 
 def _key(delivery: Delivery, event: WebhookEvent) -> str:
-    return f"{PREFIX}webhook:{delivery.webhook_id}:{event.id}"
+    return f"{KEY_PREFIX}webhook:{delivery.webhook_id}:{event.id}"
 
 
 def _is_signed(signature: str, message: bytes, secret: str | Iterable[str]) -> bool:

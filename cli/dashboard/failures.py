@@ -19,12 +19,12 @@ from worker.redis.patience import asking_redis_once
 #: The most failures that the page of a group shows.
 MAX_SHOWN = 100
 
-#: Of how many groups it is told whose tasks failed, and from how many of a group's failures that is known.
+#: Of how many groups the accounts are shown, and from how many of a group's failures they are gathered.
 MAX_GROUPS, MAX_READ = 50, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class GroupRow:
     """A group, with the accounts of its first `MAX_READ` failures: all of them, unless there are ``more`` failures."""
 
     count: Count
@@ -38,42 +38,42 @@ class Failed:
     @property
     def account(self) -> str:
         """Whose tasks failed, as far as that was read."""
-        told = ", ".join(self.accounts)
-        return f"{told}, …" if told and self.count.failures > MAX_READ else told
+        names = ", ".join(self.accounts)
+        return f"{names}, …" if names and self.count.failures > MAX_READ else names
 
 
-def urgency(each: Failed) -> tuple[int, int, str]:
+def urgency(each: GroupRow) -> tuple[int, int, str]:
     """What may have been carried out comes first, what needs nothing last; the largest group first of its kind."""
     return each.advice.rank, -each.count.failures, each.count.group.id
 
 
 @asking_redis_once()
-def read() -> Reading[Failed]:
+def read() -> Reading[GroupRow]:
     """Read every group of failures, the most dangerous first.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
 
     """
-    found = sorted((Failed(each) for each in read_groups()), key=urgency)
+    found = sorted((GroupRow(each) for each in read_groups()), key=urgency)
     return Reading([*(_with_accounts(each) for each in found[:MAX_GROUPS]), *found[MAX_GROUPS:]])
 
 
-def _with_accounts(each: Failed) -> Failed:
+def _with_accounts(each: GroupRow) -> GroupRow:
     failures = read_failures(each.count.group.id, MAX_READ)
     return replace(each, accounts=sorted({failure.account for failure in failures}))
 
 
-def _words(each: Failed) -> str:
+def _words(each: GroupRow) -> str:
     group = each.count.group
     return f"{group.id} {group.action} {group.error} {each.advice.happened} {group.reason} {each.account}"
 
 
-def _page(each: Failed) -> str:
+def _page(each: GroupRow) -> str:
     return f"failures/{each.count.group.id}"
 
 
-def _happened(each: Failed) -> Cell:
+def _happened(each: GroupRow) -> Cell:
     return Cell(each.advice.happened, "text-danger" if each.count.group.unknown else "")
 
 
@@ -97,7 +97,7 @@ TAB = Tab(
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FailureRow:
     """One failure as its group's page shows it; of its parameters there is what `identify` shows."""
 
     id: str
@@ -114,7 +114,7 @@ class GroupPage:
 
     count: Count
     advice: Advice
-    shown: Sequence[Shown]
+    shown: Sequence[FailureRow]
     missing: Sequence[str] = ()
 
 
@@ -135,7 +135,7 @@ def read_group(id: str) -> GroupPage | None:
     found = []
     for each in failures:
         error, parameters = describe(each)
-        found.append(Shown(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
+        found.append(FailureRow(each.id, clock(each.at), each.account, each.lane, ", ".join(parameters) or "-", error))
     return GroupPage(count, advice(count.group), found, absences(missing))
 
 

@@ -221,8 +221,8 @@ class GroupHandler(KlaviyoHandler):
 
 def summarize(troubles: Mapping[str, int]) -> tuple[str, str] | None:
     """Return how many troubles there are, and how many of each tab; None where there is none."""
-    told = [count_in_words(title, count) for title, count in troubles.items() if count]
-    return (f"{sum(troubles.values()):,}", ", ".join(told)) if told else None
+    counts = [count_in_words(title, count) for title, count in troubles.items() if count]
+    return (f"{sum(troubles.values()):,}", ", ".join(counts)) if counts else None
 
 
 def elsewhere(troubles: Mapping[str, int], tab: Tab[Any]) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ from cli.dashboard.table import (
 from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts, seconds, state
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
-from tasks.jobs.rows import numbers, ranges, shortened
+from tasks.jobs.rows import format_rows, parse_rows, shorten_rows
 from worker.redis.homes import first
 from worker.redis.patience import asking_redis_once
 
@@ -47,7 +47,7 @@ NEXT_STEP = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ImportRow:
     """An import as it stood at ``now``, a Unix time."""
 
     run: Run
@@ -77,7 +77,7 @@ class Seen:
 
 
 @asking_redis_once()
-def read() -> Reading[Seen]:
+def read() -> Reading[ImportRow]:
     """Read the imports of the last two weeks, newest first.
 
     Raises:
@@ -85,10 +85,10 @@ def read() -> Reading[Seen]:
 
     """
     now = get_runs().now()
-    return Reading([Seen(run, now) for run in get_runs().recent()])
+    return Reading([ImportRow(run, now) for run in get_runs().recent()])
 
 
-def _progress(each: Seen) -> Cell:
+def _progress(each: ImportRow) -> Cell:
     share = 1.0 if each.run.state == "complete" else each.read_share
     if share is None:
         return Cell(f"{each.run.rows:,} rows read")
@@ -136,7 +136,7 @@ class BadJob:
 
 @dataclass(frozen=True, slots=True)
 class ImportPage:
-    """Everything that may be told of one import: why rows have not landed, and the jobs in which they have not.
+    """What may be shown of one import: why rows have not landed, and the jobs in which they have not.
 
     ``left_out`` of these jobs did not fit.
     """
@@ -165,10 +165,10 @@ def _read_here(id: str) -> ImportPage | None:
 
 def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequence[Job], now: float) -> ImportPage:
     """Return what an import's page shows: of its source the name, of its rejects where they are and what to do."""
-    which = ranges(sorted({row for *_, rows in reasons for row in numbers(rows)}))
-    told: dict[str, Any] = dict(run_facts(run, now)) | {
+    which = format_rows(sorted({row for *_, rows in reasons for row in parse_rows(rows)}))
+    values: dict[str, Any] = dict(run_facts(run, now)) | {
         "source": PurePath(run.source).name,
-        "rows that did not land": Text(shortened(which, MAX_SPANS, run.failed), "red"),
+        "rows that did not land": Text(shorten_rows(which, MAX_SPANS, run.failed), "red"),
         "row numbers": ROW_NUMBERS if which else "",
         "reject file": _reject_file(run),
         "what to do": NEXT_STEP if run.failed and run.rejects and run.ended else "",
@@ -179,10 +179,10 @@ def import_page(run: Run, reasons: Sequence[tuple[str, int, str]], jobs: Sequenc
     ]
     facts = [
         (f"{name[:1].upper()}{name[1:]}", styled(value) if isinstance(value, Text) else Cell(value))
-        for name, value in told.items()
+        for name, value in values.items()
         if value
     ]
-    named = [(reason, count, shortened(rows, MAX_SPANS, count)) for reason, count, rows in reasons]
+    named = [(reason, count, shorten_rows(rows, MAX_SPANS, count)) for reason, count, rows in reasons]
     return ImportPage(facts, named, shown, len(jobs) - len(shown))
 
 

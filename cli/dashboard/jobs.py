@@ -27,7 +27,7 @@ from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
 from cli.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.rows import numbers, ranges, shortened
+from tasks.jobs.rows import format_rows, parse_rows, shorten_rows
 from worker.redis.homes import at_redis, first, here
 from worker.redis.patience import asking_redis_once
 
@@ -42,7 +42,7 @@ _PLACE = re.compile(r"/\d+(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class JobRow:
     """A job, the name of the Redis that has it, and how old it was when it was read, in seconds.
 
     ``because``: why it, or records of it, failed.
@@ -55,7 +55,7 @@ class Dated:
 
 
 @asking_redis_once()
-def read() -> Reading[Dated]:
+def read() -> Reading[JobRow]:
     """Read the jobs in progress and those of the last day, newest first.
 
     Raises:
@@ -65,11 +65,11 @@ def read() -> Reading[Dated]:
     now = get_ledger().now()
     found = in_order(read_jobs(DEFAULT_SINCE, MAX_JOBS))
     notes = [f"Only the newest {MAX_JOBS:,} jobs are here."] if len(found) >= MAX_JOBS else []
-    return Reading([Dated(job, here(), now - job.opened) for job in found], notes)
+    return Reading([JobRow(job, here(), now - job.opened) for job in found], notes)
 
 
 @asking_redis_once()
-def refresh(shown: Sequence[Dated]) -> list[Dated]:
+def refresh(shown: Sequence[JobRow]) -> list[JobRow]:
     """Say of each job that ended badly why it did.
 
     Raises:
@@ -79,7 +79,7 @@ def refresh(shown: Sequence[Dated]) -> list[Dated]:
     return [_explained(each) if jobs_view.ended_badly(each.job) else each for each in shown]
 
 
-def _explained(each: Dated) -> Dated:
+def _explained(each: JobRow) -> JobRow:
     with at_redis(each.redis):
         # What a sentence explains needs no errors, and these may be many.
         errors = [] if jobs_view.failure_sentence(each.job) else errors_of(each.job)
@@ -111,7 +111,7 @@ def errors_of(job: Job) -> list[dict[str, Any]]:
 
 def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
     """Return the errors of a job's records, those that are alike together; what names a record is left out."""
-    rows = numbers(job.rows)
+    rows = parse_rows(job.rows)
     found: dict[tuple[str, str, str], list[int | None]] = {}
     for each in errors:
         place = each.get("row", each.get("index"))
@@ -121,7 +121,7 @@ def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
         alike = said, str(each.get("code", "-")), _PLACE.sub("/…", str(each.get("pointer", "-")))
         found.setdefault(alike, []).append(place if isinstance(place, int) else None)
     return [
-        Reason(*alike, len(places), ranges(sorted({place for place in places if place is not None})))
+        Reason(*alike, len(places), format_rows(sorted({place for place in places if place is not None})))
         for alike, places in found.items()
     ]
 
@@ -129,23 +129,25 @@ def reasons_of(job: Job, errors: Iterable[dict[str, Any]]) -> list[Reason]:
 def explain(job: Job, errors: Iterable[dict[str, Any]]) -> str:
     """Return why a job failed, or why which of its records did: ``invalid phone number (rows 4, 17-21)``."""
     if sentence := jobs_view.failure_sentence(job):
-        return f"{sentence} (rows {shortened(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
-    told = [f"{each.said} ({where(job, each)})" if each.places else each.said for each in reasons_of(job, errors)]
-    more = len(told) - MAX_REASONS
-    return "; ".join(told[:MAX_REASONS]) + (
+        return f"{sentence} (rows {shorten_rows(job.rows, MAX_SPANS, job.items)})" if job.rows else sentence
+    reasons = [
+        f"{each.said} ({describe_places(job, each)})" if each.places else each.said for each in reasons_of(job, errors)
+    ]
+    more = len(reasons) - MAX_REASONS
+    return "; ".join(reasons[:MAX_REASONS]) + (
         f"; and {more:,} other reason{'' if more == 1 else 's'}" if more > 0 else ""
     )
 
 
-def where(job: Job, reason: Reason) -> str:
+def describe_places(job: Job, reason: Reason) -> str:
     """Return which records a reason concerns: ``rows 4, 17-21 and 3 more``, ``index 0, from 0``."""
     one, several = ("row", "rows") if job.rows else ("index", "indexes")
     alone = reason.count == 1
     counted = "" if job.rows else ", from 0"
-    return f"{one if alone else several} {shortened(reason.places, MAX_SPANS, reason.count)}{counted}"
+    return f"{one if alone else several} {shorten_rows(reason.places, MAX_SPANS, reason.count)}{counted}"
 
 
-def what_to_do(job: Job) -> str:
+def advise(job: Job) -> str:
     """Return what to do with a job that did not begin; empty for any other."""
     if job.status not in jobs_view.NEVER_STARTED or not jobs_view.failure_count(job):
         return ""
@@ -204,7 +206,7 @@ TAB = Tab(
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Everything that may be told of one job; ``left_out`` reasons did not fit.
+    """What may be shown of one job; ``left_out`` reasons did not fit.
 
     ``counted`` says what the places of the records are, and from where they are counted.
     """
@@ -238,7 +240,7 @@ def _read_here(id: str) -> JobPage | None:
 def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: str = "") -> JobPage:
     """Return what a job's page shows; ``reject_file`` is that of its import."""
     landed, reasons = jobs_view.landed_count(job), reasons_of(job, errors)
-    which = ranges(sorted({row for each in reasons for row in numbers(each.places)})) if job.rows else ""
+    which = format_rows(sorted({row for each in reasons for row in parse_rows(each.places)})) if job.rows else ""
     facts: list[tuple[str, str | Cell]] = [
         ("Job", job.id),
         ("Klaviyo's id", job.job_id),
@@ -246,12 +248,12 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Account", job.account),
         ("State", styled(jobs_view.state_text(job))),
         ("Because", jobs_view.failure_sentence(job)),
-        ("What to do", what_to_do(job)),
+        ("What to do", advise(job)),
         ("Import", Cell(job.run, link=f"imports/{job.run}")),
         ("Rows", jobs_view.row_span(job)),
         (
             "Rows that did not land",
-            Cell(shortened(which, MAX_SPANS_ON_PAGE, jobs_view.failure_count(job)), "text-danger"),
+            Cell(shorten_rows(which, MAX_SPANS_ON_PAGE, jobs_view.failure_count(job)), "text-danger"),
         ),
         ("Reject file", reject_file),
         ("Records", f"{jobs_view.record_count(job):,}"),
@@ -260,9 +262,9 @@ def job_page(job: Job, errors: list[dict[str, Any]], now: float, reject_file: st
         ("Opened", f"{clock(job.opened)}, {duration(now - job.opened)} ago"),
         ("Klaviyo took", duration(job.seconds) if job.seconds is not None else ""),
     ]
-    cells = [(name, told if isinstance(told, Cell) else Cell(told)) for name, told in facts]
+    cells = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in facts]
     shown = [
-        replace(each, places=shortened(each.places, MAX_SPANS_ON_PAGE, each.count))
+        replace(each, places=shorten_rows(each.places, MAX_SPANS_ON_PAGE, each.count))
         for each in reasons[: jobs_view.MAX_ERRORS]
     ]
     counted = "Row of the source, without its header" if job.rows else "Index, from 0"

@@ -37,12 +37,12 @@ from worker.tiers import MINUTE_MS
 #: The most accounts of which it is said above the table how many tasks wait.
 MAX_ACCOUNTS = 6
 
-#: The most pauses, and buckets of which others take so large a share, that are told above the table.
-MAX_PAUSES, MAX_EATEN, NOTED_SHARE = 5, 3, 0.1
-
+#: The most pauses that are named above the table; the most buckets named there because other programs take so large a
+#: share of them.
+MAX_PAUSES, MAX_NAMED_BUCKETS, MIN_NAMED_SHARE = 5, 3, 0.1
 
 #: How many characters of the reason why a bucket stands still fit into its row.
-MAX_WHY = 120
+MAX_REASON_CHARACTERS = 120
 
 #: The lengths of windows, in words.
 PERIODS = {"s": "second", "m": "minute", "d": "day"}
@@ -86,7 +86,7 @@ class Overview:
     def reading(
         self, looks: Iterable[Look], pauses: Sequence[Pause], now: float, slots: Mapping[str, int]
     ) -> Reading[Limit]:
-        """Return every bucket, those with the longest queues first; the rest as `reading` has it."""
+        """Return every bucket, those with the longest queues first, and what is said above the table."""
         under = ({(each.what, each.by, each.why) for each in pauses}, slots)
         made = self._made if under == self._under else {}
         # Lines share the buckets of one account only, which is not always their own: that of the first of its company.
@@ -101,7 +101,9 @@ class Overview:
         }
         self._under = under
         rows = [row for _, limits in self._made.values() for row in limits]
-        return Reading(sorted(rows, key=urgency), notes(pauses), [*summary(rows), *eaten(rows)])
+        return Reading(
+            sorted(rows, key=urgency), describe_pauses(pauses), [*count_by_account(rows), *name_others_buckets(rows)]
+        )
 
 
 def _same(before: Sequence[Look], now: Sequence[Look]) -> bool:
@@ -163,7 +165,7 @@ def limits_of(
         for look in looks
         if look.line not in sharing
     }
-    full = {look.line: _full(look) for look in looks if look.now + look.bulk}
+    full = {look.line: _full_window(look) for look in looks if look.now + look.bulk}
     return [_limit(row, now, lines[row.name], full.get(row.name)) for row in rows(looks, pauses, slots)]
 
 
@@ -172,18 +174,18 @@ def urgency(each: Limit) -> tuple[int, bool, float]:
     return -each.waiting, each.until is None and not each.row.why, -each.share
 
 
-def notes(pauses: Sequence[Pause]) -> list[str]:
+def describe_pauses(pauses: Sequence[Pause]) -> list[str]:
     """Say what is paused, by whom and why."""
-    told = [describe_pause(pause) for pause in pauses[:MAX_PAUSES]]
-    if more := len(pauses) - len(told):
-        told.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` tells of all.")
-    return told
+    sentences = [describe_pause(pause) for pause in pauses[:MAX_PAUSES]]
+    if more := len(pauses) - len(sentences):
+        sentences.append(f"{more:,} more {'is' if more == 1 else 'are'} paused: `klaviyo limits` lists them all.")
+    return sentences
 
 
-def eaten(limits: Iterable[Limit]) -> list[Cell]:
+def name_others_buckets(limits: Iterable[Limit]) -> list[Cell]:
     """Name the buckets of which other programs take most."""
     found = sorted(
-        (each for each in limits if each.row.others_share >= NOTED_SHARE), key=lambda each: -each.row.others_share
+        (each for each in limits if each.row.others_share >= MIN_NAMED_SHARE), key=lambda each: -each.row.others_share
     )
     return [
         Cell(
@@ -191,11 +193,11 @@ def eaten(limits: Iterable[Limit]) -> list[Cell]:
             "text-warning",
             link=f"limits?{urlencode({'search': each.row.name})}",
         )
-        for each in found[:MAX_EATEN]
+        for each in found[:MAX_NAMED_BUCKETS]
     ]
 
 
-def summary(limits: Iterable[Limit]) -> list[Cell]:
+def count_by_account(limits: Iterable[Limit]) -> list[Cell]:
     """Say how many tasks wait for each account and until when, those with the most first; each leads to its buckets."""
     waited: defaultdict[str, list[Limit]] = defaultdict(list)
     for each in limits:
@@ -203,28 +205,28 @@ def summary(limits: Iterable[Limit]) -> list[Cell]:
             waited[each.account].append(each)
     counts = {account: sum(each.row.now + each.row.bulk for each in found) for account, found in waited.items()}
     order = sorted(counts, key=lambda account: (-counts[account], account))
-    told = [
+    cells = [
         Cell(
             f"{account}: {counts[account]:,} waiting, {_until(waited[account])}",
-            "text-danger" if any(_stands(each) for each in waited[account]) else "",
+            "text-danger" if any(_stands_still(each) for each in waited[account]) else "",
             link=f"limits?{urlencode({'search': f'{account}:'})}",
         )
         for account in order[:MAX_ACCOUNTS]
     ]
     if rest := order[MAX_ACCOUNTS:]:
         others = f"{len(rest):,} other account{'' if len(rest) == 1 else 's'}"
-        told.append(Cell(f"{others}: {sum(counts[account] for account in rest):,} waiting"))
-    return told
+        cells.append(Cell(f"{others}: {sum(counts[account] for account in rest):,} waiting"))
+    return cells
 
 
-def _stands(each: Limit) -> bool:
+def _stands_still(each: Limit) -> bool:
     return each.empty_at is None
 
 
 def _until(waited: Sequence[Limit]) -> str:
     """Until when these wait; of those that stand still, nobody can tell."""
     ends = [each.empty_at for each in waited if each.empty_at is not None]
-    still = sum(each.row.now + each.row.bulk for each in waited if _stands(each))
+    still = sum(each.row.now + each.row.bulk for each in waited if _stands_still(each))
     goes = f"empty at {clock_or_date(max(ends))}" if ends else ""
     if not still:
         return goes
@@ -233,7 +235,7 @@ def _until(waited: Sequence[Limit]) -> str:
     return "paused" if all(each.row.paused for each in waited) else "all of which stand still"
 
 
-def _full(look: Look) -> tuple[str, float] | None:
+def _full_window(look: Look) -> tuple[str, float] | None:
     """Return which window keeps a line waiting, the longest that is full, and for how many more seconds."""
     full = [
         length
@@ -296,9 +298,9 @@ def _tone(share: float) -> str:
 
 def _blocked(each: Limit) -> Cell:
     """Until when a bucket stands still, and why; what to do then is said above the table."""
-    told = each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
-    why = shorten(told, MAX_WHY, placeholder=" …")
-    whole = told if why.endswith(" …") else ""
+    reason = each.row.why.partition(" is ")[2] if each.row.paused else each.row.why
+    why = shorten(reason, MAX_REASON_CHARACTERS, placeholder=" …")
+    whole = reason if why.endswith(" …") else ""
     if each.until and not each.row.paused:
         return Cell(f"until {clock_or_date(each.until)}: {why}", "text-danger", whole=whole)
     if each.full and not why:

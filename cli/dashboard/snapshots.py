@@ -21,9 +21,9 @@ from worker.redis.homes import ask_each
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two readings of a tab. One that took long is repeated after `REST` times as long: Redis itself works
-#: for a third of that time, and so for less than a hundredth of all.
-INTERVAL_S, REST = 2.0, 50
+#: Seconds between two readings of a tab. After one that took long, the pause is `PAUSE_FACTOR` times as long: Redis
+#: itself works for a third of the reading, and so for less than a hundredth of all the time.
+INTERVAL_S, PAUSE_FACTOR = 2.0, 50
 
 #: Seconds after which a tab at which nobody looks is read again, so that its troubles are counted; seconds after which
 #: a visitor waits for a new count, and for how long.
@@ -115,7 +115,7 @@ class Snapshots:
             found = await asyncio.get_running_loop().run_in_executor(None, read_everywhere, tab)
             troubles = sum(map(tab.troubles, found.rows)) if tab.troubles else 0
             self._kept[tab.name] = Snapshot(found, time.time(), troubles=troubles)
-            rest = REST * (self._clock() - began - found.waited_s)
+            rest = PAUSE_FACTOR * (self._clock() - began - found.waited_s)
         except Exception as error:
             before = self._kept.get(tab.name) or Snapshot(Reading([]))
             self._kept[tab.name] = replace(before, failure=explain_failure(error))

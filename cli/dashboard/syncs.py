@@ -41,7 +41,7 @@ URGENCY = {"failed": 0, "running": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncRow:
     """A stream's latest run, as it stood at ``now``, when beat reads it next, and when it should have of late."""
 
     account: str
@@ -54,12 +54,12 @@ class Synced:
 
 
 @asking_redis_once()
-def read() -> Reading[Synced]:
+def read() -> Reading[SyncRow]:
     """Read the latest runs from the store, those that failed or go on first.
 
     Raises:
         redis.RedisError: Redis cannot be asked.
-        SettingsError: the store was not created, or is not of this version.
+        SettingsError: the store was not created, or lacks the tables of this version.
         sqlalchemy.exc.DBAPIError: the store cannot be read.
 
     """
@@ -86,10 +86,10 @@ def due_times(plan: Sequence[ScheduledEntry], known: Iterable[Row]) -> Times:
     return times
 
 
-def arranged(found: Iterable[LatestRun], now: datetime, times: Times) -> list[Synced]:
+def arranged(found: Iterable[LatestRun], now: datetime, times: Times) -> list[SyncRow]:
     """Return the runs as rows, in the order of their urgency."""
     found_rows = [
-        Synced(
+        SyncRow(
             each.account, each.stream, each.watermark, each.run, now,
             *times.get((each.account, each.stream.partition(":")[0]), (None, None)),
         )
@@ -98,7 +98,7 @@ def arranged(found: Iterable[LatestRun], now: datetime, times: Times) -> list[Sy
     return sorted(found_rows, key=_urgency)
 
 
-def _urgency(each: Synced) -> tuple[int, bool, str, str]:
+def _urgency(each: SyncRow) -> tuple[int, bool, str, str]:
     return URGENCY.get(each.run.state, len(URGENCY)), each.missed is None, each.account, each.stream
 
 
@@ -111,7 +111,7 @@ def remarks(run: PullRun) -> str:
     return run.note or (f"{run.deleted:,} deleted" if run.deleted else "")
 
 
-def _missed(each: Synced) -> Cell:
+def _missed(each: SyncRow) -> Cell:
     return Cell(clock_or_date(each.missed.timestamp()), "text-warning") if each.missed else Cell("-")
 
 

@@ -183,9 +183,14 @@ def arrange(tab: Tab[R], rows: Sequence[R], query: Query) -> Sequence[R]:
     return found
 
 
+def count_pages(rows: int) -> int:
+    """Return on how many pages so many rows are; no rows have one, too."""
+    return max(1, -(-rows // PAGE_ROWS))
+
+
 def choose(found: Sequence[R], total: int, query: Query) -> Page[R]:
     """Return the page that was asked for, of so many found of a total; a page beyond the last one is the last."""
-    pages = max(1, -(-len(found) // PAGE_ROWS))
+    pages = count_pages(len(found))
     query = replace(query, page=min(query.page, pages))
     shown = found[(query.page - 1) * PAGE_ROWS : query.page * PAGE_ROWS]
     return Page(query, shown, len(found), total, pages)

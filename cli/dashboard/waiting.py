@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from cli.dashboard.limits import Limit, refresh
-from cli.dashboard.table import PAGE_ROWS, clock_or_date
+from cli.dashboard.table import PAGE_ROWS, clock_or_date, count_pages
 from cli.times import duration
 from cli.waiting import WaitingTask, waiting_task
-from worker.governor import PREFIX, Pause, get_governor
+from worker.governor import KEY_PREFIX, Pause, get_governor
 from worker.governor.backlog import Waiting, read_in_order
 from worker.messages import readable
 from worker.redis.connection import get_redis
@@ -23,7 +23,7 @@ LANES: tuple[Lane, ...] = get_args(Lane)
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class WaitingRow:
     """A waiting task. ``place`` counts from 1; ``attempts`` are those that it has used up."""
 
     place: int
@@ -42,7 +42,7 @@ class WaitingPage:
 
     limit: Limit
     lane: Lane
-    rows: Sequence[Queued]
+    rows: Sequence[WaitingRow]
     total: int
     page: int
     pauses: Sequence[Pause]
@@ -50,7 +50,7 @@ class WaitingPage:
     @property
     def pages(self) -> int:
         """How many pages there are."""
-        return max(1, -(-self.total // PAGE_ROWS))
+        return count_pages(self.total)
 
     @property
     def counts(self) -> list[tuple[Lane, int]]:
@@ -61,7 +61,7 @@ class WaitingPage:
     def facts(self) -> list[tuple[str, str]]:
         """What is known of the bucket."""
         limit = self.limit
-        told = (
+        facts = (
             ("Account", limit.account),
             ("Bucket", limit.bucket),
             ("Tier", limit.row.tier),
@@ -69,7 +69,7 @@ class WaitingPage:
             ("Blocked until", "" if limit.until is None else clock_or_date(limit.until)),
             ("Stands still", " ".join(map(str, self.pauses)) or limit.row.why),
         )
-        return [each for each in told if each[1]]
+        return [each for each in facts if each[1]]
 
 
 def count(limit: Limit, lane: Lane) -> int:
@@ -92,27 +92,27 @@ def read_page(limit: Limit, lane: Lane, page: int) -> WaitingPage:
 
     """
     total = count(limit, lane)
-    page = min(page, max(1, -(-total // PAGE_ROWS)))
+    page = min(page, count_pages(total))
     with at_redis(limit.redis):
         governor, client, line = get_governor(), get_redis(), limit.row.name
         now, pauses = governor.now() / 1000, governor.holding((line, governor.specs([line])[0]))
         found = read_in_order(client, line, lane, (page - 1) * PAGE_ROWS + 1, PAGE_ROWS)
-        used: Any = client.hmget(f"{PREFIX}attempts", [each.id for each in found]) if found else []
-    rows = [queued(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
+        used: Any = client.hmget(f"{KEY_PREFIX}attempts", [each.id for each in found]) if found else []
+    rows = [waiting_row(each, now, int(attempts or 0)) for each, attempts in zip(found, used, strict=True)]
     return WaitingPage(limit, lane, rows, total, page, pauses)
 
 
-def queued(task: Waiting, now: float, attempts: int) -> Queued:
+def waiting_row(task: Waiting, now: float, attempts: int) -> WaitingRow:
     """Return a row for a task at a moment (Unix time); of its parameters there are the names."""
-    told = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
-    told = told or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
-    return Queued(
+    shown = next((waiting_task(each, now) for each in readable([task.message or b""])), None)
+    shown = shown or WaitingTask(task.id, "", "", task.lane, 0.0, "", None)
+    return WaitingRow(
         task.place,
         task.id,
-        told.action or "-",
+        shown.action or "-",
         task.lane,
-        told.arguments or "-",
-        duration(max(0.0, told.age)),
+        shown.arguments or "-",
+        duration(max(0.0, shown.age)),
         "-" if task.not_before is None else clock_or_date(task.not_before),
         attempts,
     )

@@ -110,7 +110,7 @@ def _started(processes: Processes, folder: Path, port: int, flower: int) -> Side
     start_beat(processes, level="warning")
     start_worker(processes, "worker", get_settings(), level="warning")
     ready: dict[str, Callable[[], bool]] = {
-        "the sandbox": sandbox.ready,
+        "the sandbox": sandbox.is_ready,
         "the worker": lambda: bool(get_governor().slots()),
         "Flower": lambda: _answers(f"{_address(flower)}/healthcheck"),
     }

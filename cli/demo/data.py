@@ -27,7 +27,7 @@ from worker.errors import InputError
 METRIC = "Placed Order"
 
 #: Klaviyo keeps no event before this time.
-FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
+EARLIEST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 #: After this many days the calendar repeats itself, weekdays included.
 CALENDAR_CYCLE = timedelta(days=28 * 365 + 7)
 
@@ -267,7 +267,7 @@ def _into_klaviyos_time(data: Data) -> None:
     """Move all purchases forward alike if some are from before 2000, which Klaviyo does not keep."""
     times = [each.time for each in data.purchases]
     cycles = 0
-    while times and min(times) + cycles * CALENDAR_CYCLE < FIRST_EVENT:
+    while times and min(times) + cycles * CALENDAR_CYCLE < EARLIEST_EVENT:
         cycles += 1
     # A single wrong date must not move the others into the future: it is rejected instead.
     if cycles and max(times) + cycles * CALENDAR_CYCLE < datetime.now(UTC):

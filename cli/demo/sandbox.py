@@ -14,7 +14,7 @@ ACCOUNT = "default"
 
 
 @dataclass(slots=True)
-class Seen:
+class AnswerCounts:
     """Numbers of answers by action: those with status 429, and all others."""
 
     answered: Counter[str] = field(default_factory=Counter)
@@ -47,33 +47,33 @@ class SideDoor:
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=f"{url}/_sandbox", timeout=30.0, limits=limits)
 
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Return True if the sandbox answers."""
         try:
             return self._client.get("/health").is_success
         except httpx.TransportError:
             return False
 
-    def seen(self) -> Seen:
-        """Return the numbers of all answers so far."""
-        seen = Seen()
+    def count_answers(self) -> AnswerCounts:
+        """Count all answers so far."""
+        counts = AnswerCounts()
         for action, statuses in self._client.get("/requests/counts").json()["by_operation"].get(ACCOUNT, {}).items():
             for status, count in statuses.items():
-                (seen.throttled if status == "429" else seen.answered)[action] += count
-        return seen
+                (counts.throttled if status == "429" else counts.answered)[action] += count
+        return counts
 
-    def fullest(self, action: str, windows: tuple[Window, ...]) -> list[int]:
+    def count_fullest(self, action: str, windows: tuple[Window, ...]) -> list[int]:
         """Return, for each window, the most requests that arrived within any span of its length."""
         rows = self._client.get("/requests", params={"operation": action, "account": ACCOUNT}).json()
         arrivals = sorted(row["at"] for row in rows)
-        return [fullest(arrivals, window.length / 1000) for window in windows]
+        return [most_in_any_span(arrivals, window.length_ms / 1000) for window in windows]
 
-    def state(self) -> Counter[str]:
+    def count_records(self) -> Counter[str]:
         """Count the records of each type, and those that are there twice."""
         return Counter(self._client.get("/state").json()[ACCOUNT])
 
 
-def fullest(arrivals: list[float], seconds: float) -> int:
+def most_in_any_span(arrivals: list[float], seconds: float) -> int:
     """Return the most of these sorted times that lie within any span of this many seconds."""
     most = first = 0
     for last, at in enumerate(arrivals):

@@ -44,7 +44,7 @@ class Story:
 
     def tell(self) -> Proof:
         """Take all steps, and return the proof."""
-        before = self.sandbox.state()
+        before = self.sandbox.count_records()
         self._import_customers()
         self.view.explain()
         self._work_under_load()
@@ -122,11 +122,11 @@ class Story:
             cursor = {"page_cursor": following}
 
     def _compare(self, before: Counter[str]) -> Proof:
-        after, seen = self.sandbox.state(), self.sandbox.seen()
-        answered = Counter({name: seen.answered[name] for name in self.run.sent})
+        after, counts = self.sandbox.count_records(), self.sandbox.count_answers()
+        answered = Counter({name: counts.answered[name] for name in self.run.sent})
         proof = Proof(self.run.sent.total(), requests=answered.total())
         proof.customers, proof.purchases = len(self.data.customers), len(self.data.purchases)
-        proof.throttled = seen.throttled.total()
+        proof.throttled = counts.throttled.total()
         proof.lost["tasks"] = self.run.lost()
         proof.lost["rows"] = len(self.data.customers) - self.imported
         # A task is one request: any more, and one was sent twice. The import's jobs are compared by their contents.

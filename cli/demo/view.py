@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cli.demo.sandbox import Proof, Seen, SideDoor
+from cli.demo.sandbox import AnswerCounts, Proof, SideDoor
 from cli.limits import Row, format_share, format_windows, rows
 from cli.live import LiveView
 from cli.terminal import stdout
@@ -69,11 +69,11 @@ class View(LiveView):
     def refresh(self) -> None:
         """Read the present figures and show them."""
         self._refreshed_at = time.monotonic()
-        seen = self._sandbox.seen()
+        counts = self._sandbox.count_answers()
         tiers = _by_tier(list(rows(get_governor().look(get_governor().used_lines()))))
-        rates = self._rates(seen)
+        rates = self._rates(counts)
         if self.is_live:
-            self.draw(Group(Text(), self._table(tiers, rates, seen)))
+            self.draw(Group(Text(), self._table(tiers, rates, counts)))
         elif tiers:
             busy = (
                 f"{tier.name} {format_windows(busiest.windows)}"
@@ -84,26 +84,26 @@ class View(LiveView):
 
     def summary(self, proof: Proof, flower: str, remarks: list[str], keep: bool) -> None:
         """Print the summary: every action with its windows, then the proof."""
-        seconds, seen = self.seconds, self._sandbox.seen()
+        seconds, counts = self.seconds, self._sandbox.count_answers()
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         for name in ("tier", "action"):
             table.add_column(name, no_wrap=True)
         for name in ("requests", "429s", "fullest\nsecond", "fullest\nminute"):
             table.add_column(name, justify="right", no_wrap=True)
-        names = [name for name in seen.answered | seen.throttled if name in ACTIONS]
+        names = [name for name in counts.answered | counts.throttled if name in ACTIONS]
         for name in sorted(names, key=lambda name: -ACTIONS[name].declaration.limits.steady):
             limits = ACTIONS[name].declaration.limits
-            full = zip(self._sandbox.fullest(name, limits.windows), limits.windows, strict=True)
+            full = zip(self._sandbox.count_fullest(name, limits.windows), limits.windows, strict=True)
             fullest = [
-                f"{most:,} of {window.limit:,}" for most, window in full if window.length in (SECOND_MS, MINUTE_MS)
+                f"{most:,} of {window.limit:,}" for most, window in full if window.length_ms in (SECOND_MS, MINUTE_MS)
             ]
-            table.add_row(limits.tier.name, name, f"{seen.answered[name]:,}", str(seen.throttled[name]), *fullest)
+            table.add_row(limits.tier.name, name, f"{counts.answered[name]:,}", str(counts.throttled[name]), *fullest)
         self._console.print(Text())
         self._console.print(table)
         facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
         facts.add_column(style="dim")
         facts.add_column(overflow="fold")
-        beside = sum(seen.answered[name] for name in names) - proof.requests
+        beside = sum(counts.answered[name] for name in names) - proof.requests
         facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs")
         facts.add_row("429s", _verdict(proof.throttled))
         facts.add_row("lost", _lost(proof))
@@ -115,7 +115,7 @@ class View(LiveView):
         self._console.print(Text())
         self._console.print(facts)
 
-    def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], seen: Seen) -> Table:
+    def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], counts: AnswerCounts) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         table.add_column("tier", style="bold", no_wrap=True, min_width=4)
         with_flight = self._console.width >= IN_FLIGHT_MIN_WIDTH
@@ -130,7 +130,7 @@ class View(LiveView):
             if name != "under way" or with_flight:
                 table.add_column(name, justify="right", min_width=width, no_wrap=True)
         table.add_column("busiest action", no_wrap=True, overflow="ellipsis")
-        throttled = _tiers_of(seen.throttled)
+        throttled = _tiers_of(counts.throttled)
         for tier in reversed(Tier):
             found = tiers.get(tier, [])
             busiest = _busiest(found)
@@ -146,14 +146,14 @@ class View(LiveView):
             )
         return table
 
-    def _rates(self, seen: Seen) -> dict[Tier, float]:
+    def _rates(self, counts: AnswerCounts) -> dict[Tier, float]:
         """Return the answers a second of each tier, over the last seconds."""
         now = time.monotonic()
-        self._history.append((now, Counter(seen.answered)))
+        self._history.append((now, Counter(counts.answered)))
         while len(self._history) > 2 and self._history[1][0] <= now - RATE_SPAN_S:
             self._history.popleft()
         then, before = self._history[0]
-        new = _tiers_of(seen.answered - before)
+        new = _tiers_of(counts.answered - before)
         return {tier: count / (now - then) for tier, count in new.items()}
 
 

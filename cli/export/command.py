@@ -31,9 +31,9 @@ def export(
     """Export a view of the store to a new file: consent, suppressions, memberships, profiles, counts of events."""
     view, write_format = _view(name), _format(target)
     accounts = choose_accounts(account)
-    with require_store(), _opened(target, force) as file, write_format(file, [*view.table.columns]) as write:
+    with require_store(), _open(target, force) as file, write_format(file, [*view.table.columns]) as write:
         counts = _copy(view, accounts, write)
-    say(_told(view, target, counts))
+    say(_describe(view, target, counts))
     if not sum(counts.values()):
         say(f"It shows what `klaviyo sync {' '.join(view.streams)}` has read.", "dim")
 
@@ -55,7 +55,7 @@ def _format(target: str) -> Format:
 
 
 @contextmanager
-def _opened(target: str, force: bool) -> Iterator[IO[bytes]]:
+def _open(target: str, force: bool) -> Iterator[IO[bytes]]:
     if target == STDOUT:
         yield typer.get_binary_stream("stdout")
     else:
@@ -75,7 +75,7 @@ def _copy(view: View, accounts: Sequence[str], write: Write) -> dict[str, int]:
     return counts
 
 
-def _told(view: View, target: str, counts: dict[str, int]) -> str:
+def _describe(view: View, target: str, counts: dict[str, int]) -> str:
     total = sum(counts.values())
     where = "" if target == STDOUT else f" to {target}"
     each = ", ".join(f"{count:,} of {alias}" for alias, count in counts.items())

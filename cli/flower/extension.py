@@ -35,7 +35,7 @@ from flower.utils.broker import RedisBase
 from tornado.template import DictLoader
 from tornado.web import RequestHandler, url
 
-from cli.flower.tasks import COLUMNS, REST, WAITING, Look, State, make_format, watch
+from cli.flower.tasks import COLUMNS, PAUSE_FACTOR, WAITING, State, WaitingLists, make_format, watch
 from worker.governor import get_governor
 from worker.governor.backlog import read_backlog
 from worker.one_per_process import one_per_redis
@@ -65,7 +65,7 @@ class Events(flower.events.Events):  # type: ignore[misc]
         at_each(self._begin)
 
     def _begin(self) -> None:
-        watch(get_look(), lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
+        watch(get_waiting_lists(), lambda seen: self.io_loop.add_callback(self.state.show_waiting, seen))
         if elsewhere():  # this thread's own listens at this process's Redis
             listen = partial(copy_context().run, self.run)
             threading.Thread(target=listen, name=f"events of {elsewhere()}", daemon=True).start()
@@ -136,7 +136,7 @@ class Counted:
             began = self._clock()
             if began >= self._due:
                 self._found = count_waiting()
-                self._due = self._clock() + REST * (self._clock() - began)
+                self._due = self._clock() + PAUSE_FACTOR * (self._clock() - began)
             return self._found
 
 
@@ -154,7 +154,7 @@ def count_waiting() -> Counter[str]:
     return found
 
 
-_counted, get_look = Counted(), one_per_redis(Look)
+_counted, get_waiting_lists = Counted(), one_per_redis(WaitingLists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +262,6 @@ def install(at_start: Callable[[], None], pages: Callable[[], Pages]) -> None:
     flower.events.EventsState = State
     # Before Flower reads its configuration, which comes later and wins.
     options.tasks_columns = COLUMNS
-    options.format_task = make_format(lambda: ChainMap(*(look.notes for look in get_look.made())))
+    options.format_task = make_format(lambda: ChainMap(*(lists.notes for lists in get_waiting_lists.made())))
     flower.views.Broker = Broker
     flower.command.Flower = Flower

@@ -26,9 +26,8 @@ from celery import states
 from flower.utils.search import TaskSearchEngine
 
 from cli.flower.waiting_notes import explain_wait, holds, soonest
-from worker.account_and_lane import PREFIX
-from worker.governor import PREFIX as KEYS
-from worker.governor import get_governor
+from worker.account_and_lane import TASK_PREFIX
+from worker.governor import KEY_PREFIX, get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
 from worker.message_headers import HEADER
 from worker.redis.connection import get_redis
@@ -43,20 +42,20 @@ WAITING = "WAITING"
 #: What Flower's page of tasks shows unless its settings say more.
 COLUMNS = "name,uuid,kwargs,state,result,received,runtime"
 
-#: Seconds between two looks at what waits; after a look that took long, the pause is `REST` times as long.
-INTERVAL_S, REST = 2.0, 20
+#: Seconds between two readings of what waits; after one that took long, the pause is `PAUSE_FACTOR` times as long.
+INTERVAL_S, PAUSE_FACTOR = 2.0, 20
 
-#: Lines that one look covers, and tasks that it reads at each end of each of their lanes.
-LINES_PER_LOOK, TASKS_PER_END = 200, 1_000
+#: Lines that one reading covers, and tasks that it reads at each end of each of their lanes.
+LINES_PER_READING, TASKS_PER_END = 200, 1_000
 
 #: Tasks that are steps of something larger, whose last step has its id.
 STEP = re.compile(
-    rf"{re.escape(PREFIX)}"
+    rf"{re.escape(TASK_PREFIX)}"
     r"(?:job_\w+|collect_page|sync_page|sync_resume|sync_streams|report_page|learn_companies|note_company)"
 )
 
 #: The last step of a job, in the name of the job.
-_JOB, _JOBS_END = f"{PREFIX}job", f"{PREFIX}job_collect"
+_JOB, _JOBS_END = f"{TASK_PREFIX}job", f"{TASK_PREFIX}job_collect"
 
 #: A search for rows of tasks that wait, and the time at which a paused one may go.
 _ONLY_WAITING, NEVER = re.compile(rf"(?:^|\s)state:{WAITING}(?:\s|$)", re.IGNORECASE), 9_999_999_999.0
@@ -82,7 +81,7 @@ class Search(TaskSearchEngine):  # type: ignore[misc]
         return super().search(tasks, query, **how)
 
 
-def turn(moment: float, place: int) -> str:
+def sort_key(moment: float, place: int) -> str:
     """Return what a waiting task is sorted by: when it may go (Unix time), and its place in its list."""
     return f"{moment:014.3f} {place:09}"
 
@@ -116,7 +115,7 @@ class State(flower.events.EventsState):  # type: ignore[misc]
             # What it works for fails too, and is counted.
             self.counter[event["hostname"]]["task-failed"] -= 1
 
-    def show_waiting(self, seen: Seen) -> None:
+    def show_waiting(self, seen: WaitingChanges) -> None:
         """Add rows for the tasks that wait, and end that state for those that no longer do."""
         for id, event in seen.waiting.items():
             known = self.tasks.get(id)
@@ -139,8 +138,8 @@ class State(flower.events.EventsState):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one look has found.
+class WaitingChanges:
+    """What one reading has found.
 
     ``waiting``: for each task that waits, its event if the task is new in its list, else nothing. ``gone``: those that
     no longer wait. ``revoked``: those among them that were revoked. ``turns``: what those that wait are sorted by.
@@ -152,16 +151,16 @@ class Seen:
     turns: dict[str, str] = field(default_factory=dict)
 
 
-class Look:
-    """Looks at what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
+class WaitingLists:
+    """Reads what waits, again and again, and keeps the reasons. One thread writes; Flower's loop reads."""
 
     def __init__(self) -> None:
         self.notes: dict[str, str] = {}
         self._by_line: dict[str, dict[str, str]] = {}
         self._next_line = 0
 
-    def read(self, now: float) -> Seen:
-        """Look at the waiting lists, at a moment (Unix time).
+    def read(self, now: float) -> WaitingChanges:
+        """Read the waiting lists at a moment (Unix time).
 
         Raises:
             redis.RedisError: Redis cannot be asked.
@@ -175,7 +174,7 @@ class Look:
         before, left = set(self.notes), self._by_line.keys() - {each.line for each in backlog}
         for name in left:
             del self._by_line[name]
-        for line in self._turn(backlog):
+        for line in self._next_lines(backlog):
             notes = self._by_line[line.line] = {}
             held = any(holds(pause, line) for pause in pauses)
             for task in read_waiting(client, line, TASKS_PER_END, before):
@@ -183,27 +182,27 @@ class Look:
                 if event is not None:
                     waiting[task.id] = event
                     notes[task.id] = explain_wait(task, line, blocked, pauses, now)
-                    turns[task.id] = turn(NEVER if held else soonest(task, line, blocked, now), task.place)
+                    turns[task.id] = sort_key(NEVER if held else soonest(task, line, blocked, now), task.place)
         self.notes = {id: note for notes in self._by_line.values() for id, note in notes.items()}
         gone = before - self.notes.keys()
-        return Seen(waiting, gone, _revoked(client, gone), turns)
+        return WaitingChanges(waiting, gone, _revoked(client, gone), turns)
 
-    def _turn(self, lines: list[LineBacklog]) -> list[LineBacklog]:
-        """Return the lines of this look. If there are many, the looks take turns."""
+    def _next_lines(self, lines: list[LineBacklog]) -> list[LineBacklog]:
+        """Return the lines that this reading covers. If there are many, each reading takes the next ones."""
         lines.sort(key=lambda each: each.line)
         start = self._next_line if self._next_line < len(lines) else 0
-        self._next_line = start + LINES_PER_LOOK
-        return lines[start : start + LINES_PER_LOOK]
+        self._next_line = start + LINES_PER_READING
+        return lines[start : start + LINES_PER_READING]
 
 
 def _blocked(client: redis.Redis) -> dict[str, float]:
-    found: Any = client.hgetall(f"{KEYS}blocked")
+    found: Any = client.hgetall(f"{KEY_PREFIX}blocked")
     return {name.decode(): int(float(until)) / 1000 for name, until in found.items()}
 
 
 def _revoked(client: redis.Redis, ids: Iterable[str]) -> set[str]:
     asked = list(ids)
-    reasons: Any = client.mget([f"{KEYS}revoked:{id}" for id in asked]) if asked else []
+    reasons: Any = client.mget([f"{KEY_PREFIX}revoked:{id}" for id in asked]) if asked else []
     return {id for id, reason in zip(asked, reasons, strict=True) if reason is not None}
 
 
@@ -220,10 +219,10 @@ def read_message(task: Waiting, now: float) -> dict[str, Any] | None:
         return None
     if STEP.fullmatch(name) and headers.get("root_id") != task.id:
         return None
-    told = {name: headers.get(name) for name in ("root_id", "parent_id") if headers.get(name)}
+    relations = {name: headers.get(name) for name in ("root_id", "parent_id") if headers.get(name)}
     since = headers[HEADER].get("since") if ours else None
     return {
-        **told,
+        **relations,
         "type": "task-sent", "uuid": task.id, "name": name, "hostname": "waiting", "clock": 1,
         "timestamp": since or now, "local_received": now,
         "args": headers.get("argsrepr") if ours else NO_ARGS,
@@ -248,16 +247,16 @@ def make_format(notes: Callable[[], Mapping[str, str]]) -> Callable[[Any], Any]:
     return format_task
 
 
-def watch(look: Look, show: Callable[[Seen], None]) -> threading.Thread:
-    """Look, in a separate thread, at what waits at the current Redis, and show it."""
+def watch(lists: WaitingLists, show: Callable[[WaitingChanges], None]) -> threading.Thread:
+    """Read, in a separate thread, what waits at the current Redis, again and again, and show it."""
 
     def run() -> None:
         while True:
             began, rest = time.monotonic(), 0.0
             try:
                 with asking_redis_once():
-                    show(look.read(time.time()))
-                rest = REST * (time.monotonic() - began)
+                    show(lists.read(time.time()))
+                rest = PAUSE_FACTOR * (time.monotonic() - began)
             except redis.RedisError as error:
                 logger.debug("The waiting lists cannot be read (%s); trying again.", error)
             except Exception:

@@ -63,14 +63,14 @@ def import_rows(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="events: what happened, where the rows do not say it; of orders 'Ordered Product'"),
+        typer.Option(help="events: what happened, where the rows do not say; for orders 'Ordered Product'"),
     ] = None,
     mode: Annotated[
         Mode | None,
         typer.Option(metavar="MODE", help="catalogs: create, update, delete; else upsert: what is new or differs"),
     ] = None,
     coupon: Annotated[
-        str | None, typer.Option(metavar="ID", help="coupon-codes: the coupon, where the rows do not say it")
+        str | None, typer.Option(metavar="ID", help="coupon-codes: the coupon, where the rows name none")
     ] = None,
     channel: Annotated[list[str] | None, typer.Option(help="(un)subscribe: email, sms, whatsapp; repeat it")] = None,
     historical: Annotated[
@@ -165,7 +165,7 @@ def import_rows(
 
 
 def _checked(wanted: Import, shown: Preview | None, as_json: bool) -> int:
-    """Tell what would be sent. A file that is too large to be counted was looked at in part, and that has to do."""
+    """Say what would be sent. Of a file that is too large to be counted, only a part was read, and that has to do."""
     if shown and shown.about:
         if as_json:
             print_json(asdict(shown))

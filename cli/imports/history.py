@@ -19,7 +19,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from worker.redis.homes import at_redis, first, gathered, here
 from worker.redis.patience import asking_redis_once
 
-#: Seconds after which a run that goes on and says nothing may have been broken off.
+#: Seconds of silence after which a run that has not ended may have been interrupted.
 SILENT_AFTER_S = 30.0
 
 
@@ -71,7 +71,7 @@ def _known(id: str) -> tuple[str, Run]:
     if found := first(lambda: (here(), run) if (run := get_runs().run(id)) else None):
         return found
     raise stop(
-        f"There is no run {id!r}: it never was, or ended over two weeks ago. `klaviyo imports` lists them.", WRONG
+        f"There is no run {id!r}: its id is wrong, or it ended over two weeks ago. `klaviyo imports` lists them.", WRONG
     )
 
 
@@ -83,7 +83,7 @@ def _cancel(run: Run) -> None:
     taken = cancel_import(run.id)
     say(
         f"Run {run.id} is cancelled: {taken:,} of its {run.parts:,} requests were taken back before they were sent; "
-        "what Klaviyo has goes on."
+        "what Klaviyo already has continues."
     )
 
 

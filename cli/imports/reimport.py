@@ -28,7 +28,7 @@ def reimport(
     since: Annotated[
         str, typer.Option(metavar="TIME", help="ISO 8601, in this machine's zone if it has none, or 5m, 2h, 3d")
     ],
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="now, if nothing is said")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="now if left out")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Import whatever was being imported in a span of time again: each file once more, as a new run.
@@ -39,18 +39,18 @@ def reimport(
     first, last = moment(since, now), moment(until, now) if until else now
     if first > last:
         raise stop(f"The span ends before it begins: {clock(first)} to {clock(last)}.", WRONG)
-    say(f"Imports that went on between {clock(first)} and {clock(last)}:", "bold")
-    found = going_on(gathered(lambda: get_runs().recent(until=last)), first)
-    hindered = {run.id: why for run in found if (why := hindrance(run))}
+    say(f"Imports under way between {clock(first)} and {clock(last)}:", "bold")
+    found = running_since(gathered(lambda: get_runs().recent(until=last)), first)
+    hindered = {run.id: why for run in found if (why := why_not_repeatable(run))}
     chosen = [run for run in found if run.id not in hindered]
     if hindered:
-        stdout().print(_hindered([run for run in found if run.id in hindered], hindered))
+        stdout().print(_hindered_table([run for run in found if run.id in hindered], hindered))
         stdout().print()
-    # What somebody has cancelled nobody misses.
+    # Nobody misses what was cancelled.
     missed = sum(run.state != "cancelled" for run in found if run.id in hindered)
     code = 0
     if chosen:
-        stdout().print(_chosen(chosen))
+        stdout().print(_chosen_table(chosen))
         _confirm(len(chosen), yes)
         code = _import(chosen)
     else:
@@ -60,17 +60,17 @@ def reimport(
     raise typer.Exit(code or (FAILED if missed else 0))
 
 
-def going_on(started: Iterable[Run], since: float) -> list[Run]:
+def running_since(started: Iterable[Run], since: float) -> list[Run]:
     """Those of the runs that had not ended by then, oldest first: what was imported last has to win again."""
     return [run for run in reversed(list(started)) if (run.ended or run.seen) >= since]
 
 
-def hindrance(run: Run) -> str | None:
+def why_not_repeatable(run: Run) -> str | None:
     """Why a run cannot be imported again; None where it can."""
     if run.state == "cancelled":
         return "it was cancelled"
     if run.state == "running":
-        return f"it has not ended; if it was broken off, take it up again with --run {run.id}"
+        return f"it has not ended; if it was interrupted, resume it with --run {run.id}"
     path = run.asked["path"]
     if path is None:
         return f"its rows came from {run.source}: import them again from there"
@@ -85,7 +85,7 @@ def hindrance(run: Run) -> str | None:
     return None
 
 
-def _chosen(runs: list[Run]) -> Listing:
+def _chosen_table(runs: list[Run]) -> Listing:
     shown = listing(
         "run", "kind", "source", "rows>", "landed>", "not landed>", "remark",
         whole=("run", "kind"), below=("remark", "source"),
@@ -101,7 +101,7 @@ def _remark(run: Run) -> str:
     return f"the file has changed since, {day_and_time(changed)}" if changed > run.started else ""
 
 
-def _hindered(runs: list[Run], why: dict[str, str]) -> Listing:
+def _hindered_table(runs: list[Run], why: dict[str, str]) -> Listing:
     shown = listing("run", "kind", "source", "is not imported again, because", whole=("run", "kind"), below=("source",))
     for run in runs:
         shown.add_row(Text(run.id), run.kind, Text(run.source), Text(why[run.id], "yellow"))
@@ -112,7 +112,7 @@ def _confirm(count: int, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise stop("There is nobody to ask: say --yes to import them.", WRONG)
+        raise stop("There is nobody to ask: give --yes to import them.", WRONG)
     what = "this file" if count == 1 else f"these {count} files"
     typer.confirm(f"Import {what} again?", abort=True, err=True)
 

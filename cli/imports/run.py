@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = None, as_json: bool = False) -> int:
-    """Import, and tell how it ended; the exit code.
+    """Import, say how it ended, and return the exit code.
 
     Raises:
         KlaviyoError: it was refused before anything was sent.
@@ -32,21 +32,21 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         with interruptible(), progress, at_home(wanted.account):
             report = run_import(wanted, run, rejects, progress)
     except KeyboardInterrupt:
-        return _interrupted(progress.run)
+        return _end_interrupted(progress.run)
     except Stopped:
         which = f" {progress.run.id}" if progress.run else ""
-        say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` tells what became of its rows.", "red")
+        say(f"{_named(progress.run)} was cancelled; `klaviyo imports{which}` shows what became of its rows.", "red")
         return FAILED
     except AWAY as error:
         if progress.run is None or not progress.run.parts:
             raise
         say(unreachable(error), "red")
-        _taken_up_again(progress.run)
+        _say_how_to_resume(progress.run)
         return FAILED
     except KlaviyoError as error:
         if progress.run is None or not progress.run.parts or isinstance(error, AnotherSource):
             raise
-        return _broken_off(progress.run, error)
+        return _say_what_had_landed(progress.run, error)
     if as_json:
         print_json(asdict(report))
     else:
@@ -54,30 +54,30 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
     if report.failed:
         tell_failed(report)
     if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
-        say(f"{rejects} was there before, and is left as it was.", "yellow")
+        say(f"{rejects} was there before and was left as it was.", "yellow")
     return FAILED if report.failed or report.withdrawn else 0
 
 
-def _interrupted(run: Run | None) -> int:
+def _end_interrupted(run: Run | None) -> int:
     if run is None:
-        say("Broken off before anything was sent.")
+        say("Interrupted before anything was sent.")
     else:
-        _taken_up_again(run)
+        _say_how_to_resume(run)
     return INTERRUPTED
 
 
-def _taken_up_again(run: Run) -> None:
+def _say_how_to_resume(run: Run) -> None:
     say(
-        f"{_named(run)} was interrupted; what is queued goes on by itself. Take it up again with the same klaviyo "
-        f"import and --run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
+        f"{_named(run)} was interrupted; what is queued is still sent. Resume it with the same klaviyo import and "
+        f"--run {run.id}, or cancel it with klaviyo imports {run.id} --cancel"
     )
 
 
-def _broken_off(run: Run, error: KlaviyoError) -> int:
+def _say_what_had_landed(run: Run, error: KlaviyoError) -> int:
     """What was not sent has been taken back; what was sent goes on."""
     say(str(error), "red")
     landed = f"{run.landed:,} rows had" if run.landed else "Nothing had"
-    say(f"{landed} landed by then. Once that is mended, take it up again: the same klaviyo import and --run {run.id}")
+    say(f"{landed} landed by then. Once that is fixed, resume it: the same klaviyo import with --run {run.id}")
     return FAILED if run.landed or run.unknown else WRONG
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tasks.imports import Estimate, Report
 
 #: Seconds between two lines where there is no terminal.
-PLAIN = 10.0
+LINE_INTERVAL_S = 10.0
 
 NO_WORKER = "No worker runs, and nothing is sent until one does (celery -A worker worker, or klaviyo up)."
 
@@ -45,7 +45,7 @@ class Progress(LiveView):
         super().__init__(console or stderr(), transient=True)
         self._clock = clock
         self._began: tuple[float, int] | None = None
-        self._told = 0.0
+        self._printed_at = 0.0
         self._working = True
         self.run: Run | None = None
 
@@ -53,15 +53,15 @@ class Progress(LiveView):
         """Show the run as it stands."""
         if self.run is None:
             self._console.print(Text(f"{run.kind} from {run.source}, account {run.account}, run {run.id}"))
-            self._told = self._clock()
+            self._printed_at = self._clock()
         self.run = run
         if run.parts > run.settled:
             self._look_for_workers()
         pace = self.pace(run)
         if self.is_live:
             self.draw(_living(run, pace))
-        elif self._clock() - self._told >= PLAIN:
-            self._told = self._clock()
+        elif self._clock() - self._printed_at >= LINE_INTERVAL_S:
+            self._printed_at = self._clock()
             self._console.print(Text("; ".join(lines(run, pace))), soft_wrap=True)
 
     def _look_for_workers(self) -> None:

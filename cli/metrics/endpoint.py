@@ -44,7 +44,7 @@ OF_STORE: Sequence[tuple[str, Read]] = (("syncs", syncs.read),)
 
 #: Seconds for which a reading serves, and this many times as long as it took: then Redis, which works for a part of
 #: that time only, is kept busy for less than a hundredth of all.
-KEPT_S, REST = 1.0, 10
+KEPT_S, PAUSE_FACTOR = 1.0, 10
 
 #: Seconds that a scrape waits for a new reading where there is an older one: Prometheus gives up after ten.
 PATIENCE_S = 5.0
@@ -146,7 +146,7 @@ class Latest:
             self._text, waited_s = await asyncio.get_running_loop().run_in_executor(None, self._collect)
         finally:
             ended = self._clock()
-            self._due = ended + max(KEPT_S, REST * (ended - began - waited_s))
+            self._due = ended + max(KEPT_S, PAUSE_FACTOR * (ended - began - waited_s))
 
 
 def collect() -> tuple[bytes, float]:

@@ -15,7 +15,7 @@ from worker.tiers import MINUTE_MS
 
 #: Seconds for which a request takes up a slot, and requests a second that one worker manages, however many slots it
 #: has. Both are cautious, so that there are too many workers rather than too few.
-REQUEST_S, WORKER_RATE = 0.5, 300.0
+REQUEST_S, WORKER_REQUESTS_PER_S = 0.5, 300.0
 
 
 def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, slots: float) -> int:
@@ -36,7 +36,7 @@ def workers_wanted(looks: Iterable[Look], pauses: Iterable[Pause], ready: int, s
         for bucket in look.buckets:
             left[bucket.name] -= fed
         going += fed
-    return math.ceil(max(going * REQUEST_S / slots, going / WORKER_RATE) / 60)
+    return math.ceil(max(going * REQUEST_S / slots, going / WORKER_REQUESTS_PER_S) / 60)
 
 
 def minute_budget(bucket: BucketLook) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from cli.metrics.gauges import single
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.redis.connection import get_redis
 
 
@@ -20,7 +20,7 @@ def read(most: int) -> list[GaugeMetricFamily]:
     """
     client = get_redis()
     memory: Any = client.info("memory")
-    roomless: Any = client.hlen(f"{PREFIX}roomless")
+    roomless: Any = client.hlen(f"{KEY_PREFIX}roomless")
     return [
         single("redis_used_bytes", "Memory that Redis uses.", memory["used_memory"]),
         single("redis_limit_bytes", "Memory that Redis may use; no sample if there is no limit.",

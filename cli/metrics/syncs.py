@@ -17,7 +17,7 @@ def read(most: int) -> list[GaugeMetricFamily]:
     """Read the latest run of each stream from the store.
 
     Raises:
-        SettingsError: the store was not created, or is not of this version.
+        SettingsError: the store was not created, or lacks the tables of this version.
         sqlalchemy.exc.DBAPIError: the store cannot be read.
 
     """

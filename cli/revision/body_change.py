@@ -80,10 +80,10 @@ def _kind(shape: Shape) -> str:
 
 def _summary(shape: Shape, null: bool) -> str:
     if isinstance(shape, str):
-        told = shape
+        text = shape
     elif isinstance(shape, list):
-        told = ", ".join(sorted(str(each) for each in shape if each is not None))
+        text = ", ".join(sorted(str(each) for each in shape if each is not None))
     else:
-        told = {"items": "array", "oneOf": "alternatives", "keys": "object"}[_kind(shape)]
-    told = told if len(told) <= MAX_SHAPE_CHARACTERS else f"{told[:MAX_SHAPE_CHARACTERS]}…"
-    return f"{told} or null" if null else told
+        text = {"items": "array", "oneOf": "alternatives", "keys": "object"}[_kind(shape)]
+    text = text if len(text) <= MAX_SHAPE_CHARACTERS else f"{text[:MAX_SHAPE_CHARACTERS]}…"
+    return f"{text} or null" if null else text

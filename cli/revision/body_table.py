@@ -80,8 +80,8 @@ class _Writer:
             return {"keys": keys, "required": required} if required else {"keys": keys}
         if kind == "object" and schema.get("maxProperties") == 0:
             return EMPTY
-        told: str = schema.get("format", "")
-        return told if told in FORMATS or told == BINARY else kind
+        form: str = schema.get("format", "")
+        return form if form in FORMATS or form == BINARY else kind
 
     def _one_of(self, alternatives: list[Schema]) -> Shape:
         shapes: list[Shape] = []

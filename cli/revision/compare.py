@@ -59,14 +59,14 @@ def compare(declarations: Iterable[Declaration], api: Schema) -> list[Difference
     return sorted(found, key=lambda each: each.action)
 
 
-def _shapes(ours: Iterable[Declaration], api: Schema, told: Collection[tuple[str, str]]) -> Iterator[Difference]:
+def _shapes(ours: Iterable[Declaration], api: Schema, reported: Collection[tuple[str, str]]) -> Iterator[Difference]:
     """Where the tables for checking bodies differ from the file, apart from what was reported already."""
     theirs, tables = table(api), {}
     for each in ours:
         if each.package not in tables:
             tables[each.package] = table_of(each.package) or theirs
         for change in changes(tables[each.package], theirs, each.name):
-            if (each.name, change.place) not in told:
+            if (each.name, change.place) not in reported:
                 yield Difference(each.name, f"shape of {change.place}", change.before, change.after)
 
 
@@ -81,8 +81,8 @@ def _operations(api: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
             if isinstance(operation, Mapping) and "operationId" in operation:
                 parameters = [*item.get("parameters", []), *operation.get("parameters", [])]
                 parameters = [resolve_reference(api, each) for each in parameters]
-                told = {"method": method.upper(), "path": path, "parameters": parameters}
-                yield operation["operationId"], {**operation, **told}
+                added = {"method": method.upper(), "path": path, "parameters": parameters}
+                yield operation["operationId"], {**operation, **added}
 
 
 def _extras(operation: Schema) -> Iterator[tuple[str, str, str]]:
@@ -126,8 +126,8 @@ class _Comparison:
 
     def _limits(self) -> Iterator[Difference]:
         limits = self.theirs.get("x-klaviyo-ratelimit") or {}
-        told = " ".join(limits[each] for each in _WINDOWS if each in limits)
-        yield from self._differ("limits", str(self.ours.limits), told)
+        published = " ".join(limits[each] for each in _WINDOWS if each in limits)
+        yield from self._differ("limits", str(self.ours.limits), published)
         scopes = self.theirs.get("x-klaviyo-scopes") or []
         yield from self._differ("scopes", " ".join(sorted(self.ours.scopes)), " ".join(sorted(scopes)))
         ours = {each.bucket.name: str(each.bucket.limits) for each in self.ours.extras}
@@ -174,9 +174,9 @@ class _Comparison:
 
     def _filters(self) -> Iterator[Difference]:
         fields = fields_of(self.ours.package, self.ours.name) or {}
-        told = {name: _filterable(each) for name, each in (self.theirs.get("x-klaviyo-filters") or {}).items()}
-        for name in [*told, *(each for each in fields if told and each not in told)]:
-            ours, theirs = fields.get(name), told.get(name)
+        published = {name: _filterable(each) for name, each in (self.theirs.get("x-klaviyo-filters") or {}).items()}
+        for name in [*published, *(each for each in fields if published and each not in published)]:
+            ours, theirs = fields.get(name), published.get(name)
             yield from self._differ(f"filter by {name}", _operators(ours), _operators(theirs))
             if ours and theirs:
                 yield from self._differ(f"kind of filter by {name}", ours.kind, theirs.kind)
@@ -220,13 +220,13 @@ def _must(required: bool) -> str:
     return "required" if required else "optional"
 
 
-def _filterable(told: Schema) -> Filterable:
+def _filterable(field: Schema) -> Filterable:
     """A filter field from the file: if ``equals`` takes a list, it takes a single value too."""
-    several = [f"{each}[]" for each in told["operators"].get("list", [])]
-    single = [each for kind, some in told["operators"].items() if kind != "list" for each in some]
+    several = [f"{each}[]" for each in field["operators"].get("list", [])]
+    single = [each for kind, some in field["operators"].items() if kind != "list" for each in some]
     if "equals[]" in several and "equals" not in single:
         single.append("equals")
-    value = told.get("value") or {}
+    value = field.get("value") or {}
     return Filterable.parse(
         value.get("enum") or value.get("format") or value.get("type"), " ".join([*single, *several])
     )

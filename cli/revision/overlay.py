@@ -79,14 +79,14 @@ class Overlay:
     def _objects(self, ours: Sequence[Form], theirs: Sequence[Form], place: str, action: str | None) -> Iterator[Gap]:
         if not all(form.keys for form in (*ours, *theirs)):
             return  # unrestricted: anything may be in it
-        told: list[list[Form]] = [[] for _ in ours]
+        counterparts: list[list[Form]] = [[] for _ in ours]
         for each in theirs:
             fitting = _fitting(ours, each)
             if not fitting:
                 yield Gap(f"body {place}", "", _name(each) or "there", False)
             for number in fitting:
-                told[number].append(each)
-        for mine, yours in zip(ours, told, strict=True):
+                counterparts[number].append(each)
+        for mine, yours in zip(ours, counterparts, strict=True):
             name = f"<{_name(mine)}>" if len(ours) > 1 else ""
             if not yours:
                 yield Gap(f"body {place}{name}", "there", "", True)
@@ -146,8 +146,8 @@ def merged(forms: Sequence[Form]) -> Form:
 
 def _either(outlines: Sequence[Outline]) -> Outline:
     forms = {id(form): form for each in outlines for form in each.forms}
-    told = [each.null for each in outlines if each.null is not None]
-    return Outline(tuple(forms.values()), any(told) if told else None)
+    nulls = [each.null for each in outlines if each.null is not None]
+    return Outline(tuple(forms.values()), any(nulls) if nulls else None)
 
 
 def _fitting(ours: Sequence[Form], theirs: Form) -> list[int]:

@@ -109,7 +109,7 @@ def _estimate(
     declaration = _action(name).declaration
     budget = seconds_at(account, declaration.name, count.pages, looks)
     answers = max(count.rounds, count.pages / MAX_PARALLEL_WINDOWS) * pace.answer_s
-    day = next((window.limit for window in declaration.limits.windows if window.length == DAY_MS), None)
+    day = next((window.limit for window in declaration.limits.windows if window.length_ms == DAY_MS), None)
     return Estimate(
         account=account,
         stream=name,

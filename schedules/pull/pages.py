@@ -22,17 +22,18 @@ from schedules import entry_runs, sync_requests
 from schedules.clock import current_time
 from schedules.deferred import register
 from schedules.pull.definition import Partition, Stream
+from schedules.pull.page_rows import rows_by_table
 from schedules.pull.resources import moment
 from schedules.pull.slices import midpoint, parallel_windows
 from schedules.pull.storing import StoringStep
-from schedules.pull.streams import STREAMS, rows_by_table
+from schedules.pull.streams import STREAMS
 from schedules.pull.watermark import CLOCK_MARGIN, TimeField, may_advance, run_start
 from schedules.store import runs
 from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.runs import Mode, SyncWindow
 from worker import reminders
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
@@ -71,7 +72,7 @@ class PageRef:
 class PullPage(StoringStep[PageRef]):
     """Read one page, write it, and request the next one."""
 
-    name = f"{PREFIX}sync_page"
+    name = f"{TASK_PREFIX}sync_page"
     about = PageRef
 
     def ask_first(
@@ -315,7 +316,7 @@ def renew_reminder(account: str, request: str, stream: str) -> None:
     """Have the run resumed unless another page of it is written within `STALLED_AFTER_S`; renew its scheduled run."""
     reminders.remind(_reminder(account, request, stream), STALLED_AFTER_S)
     if entry_runs.is_scheduled(request):
-        entry_runs.renew_run(request, entry_runs.DEAD_AFTER_S)
+        entry_runs.renew_run(request, entry_runs.RUN_DEAD_AFTER_S)
 
 
 def resume_soon(account: str, request: str, stream: str) -> None:

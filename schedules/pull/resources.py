@@ -88,32 +88,22 @@ def relationships(resource: Resource) -> dict[str, Any] | None:
     return _linkage(resource) or None
 
 
-def related(resource: Resource, name: str) -> list[tuple[str, str]]:
-    """The types and ids of the resources that a relationship links to, as they appear in a page's ``included``."""
-    match (resource.get("relationships") or {}).get(name):
-        case {"data": data}:
-            listed = data if isinstance(data, list) else [data]
-        case _:
-            listed = []
-    return [key for each in listed if (key := _key(each))]
-
-
 def _linkage(resource: Resource) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, relationship in (resource.get("relationships") or {}).items():
         match relationship:
             case {"data": list(many)}:
-                found[name] = [key[1] for each in many if (key := _key(each))]
-            case {"data": dict(one)} if key := _key(one):
-                found[name] = key[1]
+                found[name] = [id for each in many if (id := _id(each))]
+            case {"data": dict(one)} if id := _id(one):
+                found[name] = id
     return found
 
 
-def _key(linked: Any) -> tuple[str, str] | None:
-    """The type and the id of a linked resource."""
+def _id(linked: Any) -> str | None:
+    """The id of a linked resource."""
     match linked:
-        case {"type": str(type), "id": str(id)}:
-            return type, id
+        case {"type": str(), "id": str(id)}:
+            return id
     return None
 
 

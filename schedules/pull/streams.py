@@ -11,12 +11,9 @@ The definitions follow Klaviyo's documentation and what others have met in produ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import product
 from typing import Any
-
-from sqlalchemy import Table
 
 from schedules.pull.definition import Parent, Partition, Stream
 from schedules.pull.resources import (
@@ -30,7 +27,6 @@ from schedules.pull.resources import (
     linked,
     moment,
     moments,
-    related,
     relationships,
     text,
     texts,
@@ -75,7 +71,6 @@ from tasks.templates import get_templates
 from tasks.webhooks import get_webhooks
 from worker.action import Action
 from worker.api.filters import F
-from worker.api.paging import page_items
 
 
 def _id(resource: Resource) -> Any:
@@ -377,27 +372,3 @@ _ALL = (
 
 #: All streams by name, parents before their children. Their tables have the same names; the streams of jobs share one.
 STREAMS: dict[str, Stream] = {stream.name: stream for stream in _ALL}
-
-
-def rows_by_table(
-    stream: Stream,
-    envelope: Mapping[str, Any],
-    partition: Partition,
-    account: str,
-    synced_at: datetime,
-    scan: int | None = None,
-) -> dict[Table, list[dict[str, Any]]]:
-    """Return the rows of a page by table: the stream's own, and those of the streams that come with it."""
-    resources = page_items(envelope)
-    found = {stream.table: [stream.row(each, partition, account, synced_at, scan) for each in resources]}
-    included = {(each["type"], each["id"]): each for each in envelope.get("included") or ()}
-    for child in STREAMS.values():
-        parent = child.parent
-        if parent and parent.include and parent.stream == stream.name:
-            found[child.table] = [
-                child.row(included[key], parent.partition(resource["id"]), account, synced_at, scan)
-                for resource in resources
-                for key in related(resource, parent.include)
-                if key in included
-            ]
-    return found

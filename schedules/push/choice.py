@@ -20,10 +20,10 @@ from tasks.imports.parts import Part, Splitter
 from tasks.imports.plan import Plan, compile_plan
 from tasks.imports.reasons import Reasons
 from tasks.imports.rows import judge
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Batch, Record, Source, Unreadable
 from tasks.imports.upsert import as_update, differs
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.api.filters import F
 from worker.api.paging import attributes, listed
 
@@ -75,7 +75,7 @@ class PartBuilder:
         yield from map(self._outgoing, self._splitter.rest())
 
     def _outgoing(self, part: Part) -> OutgoingPart:
-        return OutgoingPart(self.kind.action, part, [self._rows.pop(row) for row in numbers(part.rows)])
+        return OutgoingPart(self.kind.action, part, [self._rows.pop(row) for row in parse_rows(part.rows)])
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Selection:
             SourceError: the source is not what it claims to be.
 
         """
-        seen, empty = Seen(), self._nothing_is_there()
+        seen, empty = SeenKeys(), self._nothing_is_there()
         for batch in source.batches():
             judged = judge(batch, self._plan, seen)
             items = judged.lines.split(b"\n") if judged.rows else []

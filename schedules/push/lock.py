@@ -12,7 +12,7 @@ from redis.exceptions import LockError
 from redis.lock import Lock
 
 from worker.errors import KlaviyoError
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.redis.connection import AWAY, get_redis
 from worker.redis.patience import waits_for_redis
 
@@ -48,7 +48,7 @@ def hold_lock(account: str, stream: str, token: str) -> Iterator[threading.Event
         AlreadyRunning: another process holds it.
 
     """
-    key = f"{PREFIX}push:{account}:{stream}"
+    key = f"{KEY_PREFIX}push:{account}:{stream}"
     lock = get_redis().lock(key, timeout=LOCK_TTL_S, thread_local=False)
     if (holder := _acquire(lock, token)) is not None:
         raise AlreadyRunning(account, stream, holder == token.encode())

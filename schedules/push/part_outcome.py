@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tasks.imports.sending import FATAL, job_failure
 from tasks.jobs.ledger import get_ledger
 from tasks.jobs.outcome import outcome_error
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.errors import KlaviyoError
 
 
@@ -52,7 +52,7 @@ def part_outcome(part: str) -> PartOutcome | None:
         return first + second + own if first and second else None
     if job.status == "withdrawn" or job.unknown:
         # None has landed, or nobody knows which ones have.
-        lost |= set(numbers(job.rows))
+        lost |= set(parse_rows(job.rows))
     error = outcome_error(job_failure(job)) if job.failure else None
     fatal = error if isinstance(error, FATAL) else None
     return PartOutcome(frozenset(lost), job.rejected, job.unknown, reasons, fatal)

@@ -70,10 +70,12 @@ class PushStep(Step):
         """
         run = self.task_id if entry_runs.is_scheduled(self.task_id) else None
         # A message that is delivered again continues the run: the push's own lock shows whether another process has it.
-        if run and not entry_runs.begin_run(run, run, entry_runs.DEAD_AFTER_S):
+        if run and not entry_runs.begin_run(run, run, entry_runs.RUN_DEAD_AFTER_S):
             raise Ignore("this run has already started, or the previous one is still running")
         try:
-            report = self._carry_out(name, force, lambda _: run and entry_runs.renew_run(run, entry_runs.DEAD_AFTER_S))
+            report = self._carry_out(
+                name, force, lambda _: run and entry_runs.renew_run(run, entry_runs.RUN_DEAD_AFTER_S)
+            )
         except KlaviyoError as error:
             if run:
                 entry_runs.end_run(run, False, str(error))

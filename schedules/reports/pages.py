@@ -25,7 +25,7 @@ from schedules.store.connection import reading, transaction
 from schedules.store.rows import upsert
 from schedules.store.runs import SyncWindow
 from tasks.reporting import MessageStatistic, query_campaign_values, query_flow_values
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.action import Action
 from worker.api.jsonapi import Envelope
@@ -104,7 +104,7 @@ class ReportPageRef:
 class ReportPage(StoringStep[ReportPageRef]):
     """Read one page, write it, and request the next page or the next day."""
 
-    name = f"{PREFIX}report_page"
+    name = f"{TASK_PREFIX}report_page"
     about = ReportPageRef
 
     def read(self, account: str, params: Params, about: ReportPageRef) -> None:
@@ -232,7 +232,7 @@ def requests_left_today(account: str, action: Action[Any]) -> int:
     line = action.declaration.line(account, {})
     looks = get_governor().look([line.name])
     if not looks:
-        return next(each.limit for each in line.buckets[0].limits.windows if each.length == DAY_MS)
+        return next(each.limit for each in line.buckets[0].limits.windows if each.length_ms == DAY_MS)
     used, limit = next((used, limit) for used, limit, length in looks[0].buckets[0].windows if length == DAY_MS)
     return limit - used
 

@@ -66,7 +66,7 @@ def _engine() -> Engine:
         return engine
     shown = engine.url.render_as_string(hide_password=True)
     engine.dispose()
-    raise SettingsError(f"the store at {shown} is not of this version: run `klaviyo store`")
+    raise SettingsError(f"the store at {shown} lacks the tables of this version: run `klaviyo store`")
 
 
 @contextmanager

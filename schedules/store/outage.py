@@ -16,7 +16,7 @@ import orjson
 from celery.utils.log import get_logger
 
 from schedules.clock import current_time
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.redis.atomic_writes import write
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-KEY = f"{PREFIX}store:outage"
+KEY = f"{KEY_PREFIX}store:outage"
 
 #: Seconds until a step that could not write is retried.
 RETRY_DELAY_S = 5.0

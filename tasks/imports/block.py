@@ -8,7 +8,7 @@ from itertools import compress
 
 from tasks.imports.fields import Field
 from tasks.imports.options import Options
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 
 #: The texts of one field, a row each; an empty text where a row has none.
 Values = Sequence[str]
@@ -26,7 +26,7 @@ class Block:
     columns: dict[str, Values]
     fields: Mapping[str, Field]
     options: Options
-    seen: Seen
+    seen: SeenKeys
     rejected: dict[int, str] = field(default_factory=dict)
     verbatim: bool = False
 

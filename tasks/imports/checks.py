@@ -16,8 +16,8 @@ from tasks.imports.countries import country_code
 from tasks.imports.fields import TEXTS
 from tasks.imports.options import Channel
 from tasks.imports.phones import are_plain, parse_phone
-from tasks.imports.seen import Seen
-from tasks.rules import MAX_PROPERTIES, MAX_TEXT, of_properties, of_time
+from tasks.imports.seen_keys import SeenKeys
+from tasks.rules import MAX_PROPERTIES, MAX_TEXT_BYTES, of_properties, of_time
 
 #: Addresses, one a line: matching a whole column takes half the time of matching each text.
 _ADDRESSES = re.compile(rf"(?>{ADDRESS.pattern}\n)*+")
@@ -108,7 +108,7 @@ def check_event_limits(block: Block) -> None:
             block.reject_where(name, lambda value: of_properties(orjson.loads(value)))
         elif block.fields[name].form in ("list", "json"):
             block.reject_where(name, lambda value: of_properties({"": orjson.loads(value)}))
-        elif block.fields[name].form in TEXTS and max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT:
+        elif block.fields[name].form in TEXTS and max(map(len, block.columns[name]), default=0) * 4 > MAX_TEXT_BYTES:
             block.reject_where(name, lambda value: of_properties({"": value}))
     if len(names) > MAX_PROPERTIES:
         for place, given in enumerate(block.rows(names)):
@@ -147,7 +147,7 @@ def assign_event_ids(block: Block) -> None:
     block.columns["time"] = [time or began for time in block.column("time")]
 
 
-def _first_free(said: str, taken: set[int], seen: Seen) -> str:
+def _first_free(said: str, taken: set[int], seen: SeenKeys) -> str:
     """Return the first id for this content that no earlier row has.
 
     Identical rows take the numbers in turn, so a binary search finds the first free one.

@@ -59,7 +59,7 @@ _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
 _SERIAL = re.compile(r"([1-8][0-9]{4})(?:[.,]([0-9]{1,15}))?")
 _EXCEL_EPOCH = date(1899, 12, 30)
 #: A two-digit year lies at most this many years in the future.
-_AHEAD = 10
+_MAX_YEARS_AHEAD = 10
 
 
 def normalise_moments(texts: Sequence[str]) -> list[str] | None:
@@ -153,7 +153,7 @@ def _day(year: int, month: int, day: int) -> date:
 
 
 def _year(two_digits: int) -> int:
-    year = datetime.now(UTC).year + _AHEAD
+    year = datetime.now(UTC).year + _MAX_YEARS_AHEAD
     return year - (year - two_digits) % 100
 
 

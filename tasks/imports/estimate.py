@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
 from tasks.imports.run import Import, route_parts
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.accounts.lookup import account
 from worker.action import ACTIONS
 from worker.governor import Look
@@ -40,7 +40,7 @@ class Estimate:
 
 
 #: Rejected rows that are listed one by one.
-SHOWN = 20
+MAX_REJECTS_SHOWN = 20
 
 
 def estimate(wanted: Import) -> Estimate:
@@ -60,14 +60,14 @@ def estimate(wanted: Import) -> Estimate:
             checked += 1
             rows += 1
             reasons.add(each.reason, each.row)
-            if len(shown) < SHOWN:
+            if len(shown) < MAX_REJECTS_SHOWN:
                 shown.append(each)
             continue
         unchanged += each.unchanged
         rows += each.unchanged
         if each.part is not None:
             requests[each.action] = requests.get(each.action, 0) + 1
-            rows += len(numbers(each.part.rows))
+            rows += len(parse_rows(each.part.rows))
             size += len(each.part.body)
     alias = account(get_settings(), wanted.account).alias
     seconds = max((seconds_at(alias, action, count, ()) for action, count in requests.items()), default=0.0)
@@ -90,5 +90,5 @@ def seconds_at(alias: str, action: str, count: int, looks: Iterable[Look]) -> fl
 def seconds_for(count: int, windows: Iterable[tuple[int, Window]]) -> float:
     """Return the seconds until ``count`` requests are sent, given how much of each window is used already."""
     return max(
-        max(0, math.ceil((count + used) / window.limit) - 1) * window.length / SECOND_MS for used, window in windows
+        max(0, math.ceil((count + used) / window.limit) - 1) * window.length_ms / SECOND_MS for used, window in windows
     )

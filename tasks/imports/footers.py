@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 #: A table with fewer columns may well have rows of a single cell.
-FEWEST_COLUMNS = 3
+MIN_COLUMNS = 3
 
 _FOOTER = re.compile(
     r"\s*(copyright\b|©|\(c\)|confidential\b|generated (by|on|at)\b|exported (by|on|from)\b|report generated\b"
@@ -19,7 +19,7 @@ _FOOTER = re.compile(
 
 def drop_footers(rows: list[list[str]], width: int) -> list[list[str]]:
     """Drop footers: runs of single-cell lines of which one is a footer, and rows that a spreadsheet made of footers."""
-    if width < FEWEST_COLUMNS or not any(map(_may_be_footer, rows)):
+    if width < MIN_COLUMNS or not any(map(_may_be_footer, rows)):
         return rows
     kept: list[list[str]] = []
     for single, group in groupby(rows, _is_single):

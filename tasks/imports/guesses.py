@@ -34,8 +34,8 @@ _NAMES_DATES = re.compile(
     r"|födelsedag|last (order|purchase|login)|(sista|senaste) köp)\b"
 )
 _SERIALS = re.compile(r"[2-6][0-9]{4}([.,][0-9]+)?")
-#: Texts of this many characters are not amounts.
-LONGEST_NUMBER = 20
+#: A text of so many characters is no amount.
+MIN_NAME_CHARACTERS = 20
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 _INTERNATIONAL = re.compile(r"(\+|00)[1-9][0-9 ()./-]{6,20}")
 _CURRENCY = re.compile(r" (usd|eur|gbp|sek|nok|dkk|chf|pln|czk|cad|aud|nzd|jpy)$")
@@ -163,7 +163,7 @@ def _is_truth(cell: str) -> bool:
 
 def _is_amount(cell: str) -> bool:
     mark: Decimal | None = "decimal-point" if is_ambiguous_amount(cell) else None
-    is_name = _LEADING_ZERO.match(cell.strip()) or len(cell) >= LONGEST_NUMBER
+    is_name = _LEADING_ZERO.match(cell.strip()) or len(cell) >= MIN_NAME_CHARACTERS
     return not is_name and _reads(partial(parse_amount, decimal=mark), cell)
 
 

@@ -13,7 +13,7 @@ INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\x00"
 HEADER_ROWS = 10
 #: A row below the first is the header if it has this many of the usual names of columns; one will do for a row of
 #: several cells below a single one, which is a title.
-FEWEST_NAMES, FEWEST_CELLS = 2, 3
+MIN_NAMES, MIN_CELLS = 2, 3
 
 
 def name_columns(header: Sequence[str], added: int = 0) -> tuple[str, ...]:
@@ -25,7 +25,7 @@ def name_columns(header: Sequence[str], added: int = 0) -> tuple[str, ...]:
     names = []
     for place, cell in enumerate(header, 1 - added):
         name = cell.strip().strip(INVISIBLE).strip() or f"column {place}"
-        if name in taken:
+        while name in taken:  # as another one may be called already
             name = f"{name} ({place})"
         taken.add(name)
         names.append(name)
@@ -38,8 +38,8 @@ def rows_above_header(rows: Sequence[Sequence[str]]) -> int:
         return 0
     cells, names = len(_filled(rows[0])), _count_names(rows[0])
     for place, row in enumerate(rows):
-        is_below_title = cells == 1 and len(_filled(row)) >= FEWEST_CELLS
-        fewest = max(1 if is_below_title else FEWEST_NAMES, names + 1)
+        is_below_title = cells == 1 and len(_filled(row)) >= MIN_CELLS
+        fewest = max(1 if is_below_title else MIN_NAMES, names + 1)
         if _count_names(row) >= fewest and len(_filled(row)) > cells:
             return place
     return 0

@@ -95,21 +95,21 @@ class Kind:
         return self.parameter.path
 
     @property
-    def most_items(self) -> int:
+    def max_items(self) -> int:
         """The maximum number of items in a request."""
         most = longest(self.parameter.annotation)
         assert most is not None, f"{self.action} does not say how many {self.items} it takes"
         return most
 
     @property
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """The maximum size of a request, in bytes."""
         return self.declaration.max_body - MARGIN_BYTES
 
     @property
-    def most_item_bytes(self) -> int:
+    def max_item_bytes(self) -> int:
         """The maximum size of an item, in bytes."""
-        return self.parameter.item_bytes or self.most_bytes
+        return self.parameter.item_bytes or self.max_bytes
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:

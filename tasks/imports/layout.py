@@ -23,7 +23,7 @@ _MARK = re.compile(r'"\\u0000(\d+)\\u0000"')
 #: Bytes that JSON escapes.
 _ESCAPED = bytes([*range(32), ord('"'), ord("\\")])
 #: If every row has other fields there would be countless templates; after this many they are dropped.
-MOST_TEMPLATES = 5_000
+MAX_TEMPLATES = 5_000
 
 #: For the fields that some rows lack: 1 if a row has it, else 0. Bytes, since the garbage collector ignores them.
 Mask = bytes
@@ -75,7 +75,7 @@ class Layout:
         if not verbatim:
             values = _escaped(self.fields, values)
         gaps = [place for place, each in enumerate(values) if place in self._gaps or not all(each)]
-        if gaps != self._gaps or len(self._templates) > MOST_TEMPLATES:
+        if gaps != self._gaps or len(self._templates) > MAX_TEMPLATES:
             self._gaps, self._templates = gaps, {}
         given = zip(*(map(bool, values[place]) for place in gaps), strict=True)
         masks: list[Mask] = list(map(bytes, given)) or [b""] * length

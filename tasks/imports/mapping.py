@@ -43,7 +43,7 @@ TYPES: dict[str, tuple[Form, str]] = {
 _EDITS = frozenset(product(("patch_properties", "patch_identifiers"), ("append", "unappend")))
 
 #: How alike a field and a mapping's target, or a field and a column's name, must be to be suggested.
-MISSPELLED, ALIKE = 0.6, 0.85
+MIN_TARGET_LIKENESS, MIN_COLUMN_LIKENESS = 0.6, 0.85
 #: The fewest letters of a column's name that identify a field.
 MIN_PHRASE_LETTERS = 4
 
@@ -127,7 +127,7 @@ class ColumnMap:
     def _named(self, target: Target) -> Field:
         found = self._known(target.name, target.form or self._default, target.style)
         if found is None:
-            near = _nearest(target.name, self.fields, MISSPELLED)
+            near = _nearest(target.name, self.fields, MIN_TARGET_LIKENESS)
             raise ValueError(
                 f"{target.name!r} is not a field of {self._kind}" + (f"; did you mean {near!r}?" if near else "")
             )
@@ -147,7 +147,7 @@ class ColumnMap:
         return None
 
     def _advice(self, column: str) -> str:
-        near = _nearest(column, self.fields, ALIKE)
+        near = _nearest(column, self.fields, MIN_COLUMN_LIKENESS)
         target = near or f"properties.{column}"
         if near is None and "properties" not in self.fields:
             return f"leave it out with {self._say}{column + '='!r}"

@@ -10,9 +10,9 @@ from itertools import accumulate
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import CHECK, Rejected
 from tasks.imports.rows import judge
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Source
-from tasks.jobs.rows import joined
+from tasks.jobs.rows import format_spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def split_into_parts(source: Source, plan: Plan) -> Iterator[Part | Rejected]:
         SourceError: the source turned out not to be what it claims to be.
 
     """
-    seen = Seen()
+    seen = SeenKeys()
     splitter = Splitter(plan)
     for batch in source.batches():
         judged = judge(batch, plan, seen)
@@ -50,8 +50,8 @@ class Splitter:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._most_items = plan.kind.most_items
-        self._most_bytes = plan.kind.most_bytes - len(plan.before) - len(plan.after)
+        self._max_items = plan.kind.max_items
+        self._max_bytes = plan.kind.max_bytes - len(plan.before) - len(plan.after)
         self._number = 0
         self._empty()
 
@@ -70,8 +70,8 @@ class Splitter:
         ends = [0, *accumulate(len(item) + 1 for item in items)]
         start = 0
         while start < len(items):
-            by_bytes = bisect_right(ends, ends[start] + self._most_bytes - self._bytes) - 1
-            stop = min(by_bytes, start + self._most_items - self._count)
+            by_bytes = bisect_right(ends, ends[start] + self._max_bytes - self._bytes) - 1
+            stop = min(by_bytes, start + self._max_items - self._count)
             if stop <= start and self._count:
                 yield self._part()
                 continue
@@ -85,7 +85,7 @@ class Splitter:
             yield self._part()
 
     def _has_room(self, count: int, lines: bytes) -> bool:
-        return self._bytes + len(lines) + 1 <= self._most_bytes and self._count + count <= self._most_items
+        return self._bytes + len(lines) + 1 <= self._max_bytes and self._count + count <= self._max_items
 
     def _take(self, rows: Sequence[int], lines: bytes) -> None:
         self._pieces += [b"," if self._count else b"", lines.replace(b"\n", b",")]
@@ -98,6 +98,6 @@ class Splitter:
 
     def _part(self) -> Part:
         self._number += 1
-        part = Part(self._number, b"".join([*self._pieces, self._plan.after]), joined(self._spans))
+        part = Part(self._number, b"".join([*self._pieces, self._plan.after]), format_spans(self._spans))
         self._empty()
         return part

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
 #: Calling codes that a whole column is matched against at once; a file has few.
-MOST_CODES = 20
+MAX_CODES = 20
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION = str.maketrans("", "", " \t\xa0()-./\u2010\u2011\u2012\u2013")
 #: A long number as Excel shows it where it was not told that it is text.
@@ -56,7 +56,7 @@ class _Plain:
 
     def learn(self, rules: _Rules) -> None:
         """Recognise the numbers of one more calling code."""
-        if rules.code in self._of_code or len(self._of_code) >= MOST_CODES:
+        if rules.code in self._of_code or len(self._of_code) >= MAX_CODES:
             return
         lengths = "|".join(f"[0-9]{{{length}}}" for length in sorted(rules.lengths))
         other = f"(?!{rules.prefix})" if rules.prefix else ""

@@ -24,7 +24,7 @@ _ITEMS = "\0"
 _ITEMS_AS_JSON = b'"\\u0000"'
 
 #: Batches of records differ in their fields; this many layouts are kept for them.
-MOST_LAYOUTS = 50
+MAX_LAYOUTS = 50
 
 #: A value of each form that passes every check.
 _SAMPLES = {"number": 1, "boolean": True, "list": [], "json": {}}
@@ -65,7 +65,7 @@ class Plan:
         """Return the layout of items with these fields."""
         key = tuple(sorted(names))
         if key not in self._layouts:
-            if len(self._layouts) >= MOST_LAYOUTS:
+            if len(self._layouts) >= MAX_LAYOUTS:
                 self._layouts.clear()
             self._layouts[key] = Layout(self.kind, [self.fields[name] for name in key])
         return self._layouts[key]

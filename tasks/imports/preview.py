@@ -20,7 +20,7 @@ from tasks.imports.parts import split_into_parts
 from tasks.imports.plan import Plan
 from tasks.imports.reasons import Reasons
 from tasks.imports.rejects import Rejected
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Batch, Source, Unreadable, count_reject_columns
 from tasks.imports.values import are_numbers
 from tasks.imports.withheld import WITHHELD, is_secret
@@ -160,7 +160,7 @@ def _sent(cell: Any, row: Any, field: Field, plan: Plan) -> str:
     columns = {field.name: [str(converted)]}
     if country is not None and not isinstance(row, Mapping):
         columns.setdefault(plan.columns[country].name, [_cell(row, country)])
-    block = Block([1], columns, plan.fields | {field.name: field}, plan.options, Seen())  # type: ignore[operator, arg-type]
+    block = Block([1], columns, plan.fields | {field.name: field}, plan.options, SeenKeys())  # type: ignore[operator, arg-type]
     normalise_contacts(block)
     sent = "" if block.rejected else block.columns[field.name][0]
     return sent if field.form in TEXTS or not sent.startswith('"') else str(orjson.loads(sent))

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from tasks.jobs.rows import joined
+from tasks.jobs.rows import format_spans
 
 #: The most reasons that are counted apart, so that nonsense cannot fill the memory.
-MOST = 100
+MAX_REASONS = 100
 
 #: Rows that are named as examples of a reason, and the most stretches of rows that are kept of one.
-EXAMPLES, MAX_SPANS = 5, 100
+EXAMPLE_ROWS, MAX_SPANS = 5, 100
 
 #: What varies from row to row in the same reason: numbers and quotations.
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d,.]*")
@@ -30,7 +30,7 @@ class Reasons:
     def add(self, reason: str, row: int | None = None) -> None:
         """Count one row, and remember which, as long as it lies in one of the first `MAX_SPANS` of its reason."""
         alike = _VARIES.sub("…", reason)
-        if alike not in self._counts and len(self._counts) >= MOST:
+        if alike not in self._counts and len(self._counts) >= MAX_REASONS:
             alike = reason = "other reasons"
         wording, count = self._counts.get(alike, (reason, 0))
         self._counts[alike] = wording, count + 1
@@ -44,11 +44,11 @@ class Reasons:
 
     def first_rows(self, reason: str) -> list[int]:
         """Return the first rows with one of the `most_frequent` reasons."""
-        return list(islice(self._rows(reason), EXAMPLES))
+        return list(islice(self._rows(reason), EXAMPLE_ROWS))
 
     def rows(self, reason: str) -> str:
         """Return which rows one of the `most_frequent` reasons concerns, as far as they are kept: ``1-9,11``."""
-        return joined(sorted(self._spans[reason]))
+        return format_spans(sorted(self._spans[reason]))
 
     def _rows(self, reason: str) -> Iterator[int]:
         return (row for first, last in self._spans[reason] for row in range(first, last + 1))

@@ -18,7 +18,7 @@ from tasks.imports.kinds import UNSET
 from tasks.imports.orders import Order
 from tasks.imports.plan import Plan
 from tasks.imports.repeats import stage_of, stages_of_losers
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 from tasks.imports.sources import Batch, Unreadable
 from tasks.imports.values import Convert, are_numbers, dump_json, require_mapping
 
@@ -36,7 +36,7 @@ class Judged:
     repeated: Mapping[int, str]
 
 
-def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
+def judge(batch: Batch, plan: Plan, seen: SeenKeys) -> Judged:
     """Make items of the good rows; ``seen`` knows the keys of earlier batches."""
     block = Block(range(batch.first, batch.first + len(batch.rows)), {}, plan.fields, plan.options, seen)
     if plan.header is None:
@@ -58,7 +58,7 @@ def judge(batch: Batch, plan: Plan, seen: Seen) -> Judged:
         return Judged(b"", [], block.rejected, {})
     filled = {name: values for name, values in block.columns.items() if any(values)}
     lines = plan.layout(list(filled)).lines(filled, len(block.numbers), block.verbatim)
-    lines = _fitting(lines, plan.kind.most_item_bytes, block)
+    lines = _fitting(lines, plan.kind.max_item_bytes, block)
     lines, repeated = _new(lines, plan.kind.key, block, stages_of_losers(batch, plan.header))
     return Judged(lines, block.numbers, block.rejected, repeated)
 

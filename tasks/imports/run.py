@@ -24,11 +24,11 @@ from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected, reject_path
 from tasks.imports.report import Rejects, Report, report
-from tasks.imports.sending import Sender, Stopped, require_all, withdraw_parts
+from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
 from worker.errors import InputError, SourceError
@@ -135,6 +135,7 @@ def run_import(
         InputError, SourceError: the call or the source is wrong.
         Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part. The rest was taken back.
         Stopped: ``stop`` returned True, or the run was cancelled.
+        PartsForgotten, RunForgotten: Redis has lost what it knew.
         redis.ConnectionError, redis.TimeoutError: Redis was away for too long. The run can be resumed.
 
     """
@@ -167,22 +168,23 @@ def run_import(
     with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
             _send(wanted, source, plan, sender, rejected, seen)
-            require_all(seen.look(at_once=True), sender.sent)
+            seen.look(at_once=True)
             while seen.run.settled < seen.run.parts:
                 sender.look()
                 if stopped():
                     raise Stopped(f"import {id} was interrupted")
                 time.sleep(PAUSE_S)
-                require_all(seen.look(), sender.sent)
+                seen.look()
             sender.look()
+            sender.require_all()
         except Stopped:
             seen.look(at_once=True)
             if seen.run.state == "cancelled":
                 withdraw_parts(id)
                 runs.end(id, "cancelled")
             raise
-        except AWAY:
-            # Nothing can be taken back or recorded now; the run can be resumed.
+        except (*AWAY, RunForgotten):
+            # Nothing can be taken back or recorded now; unless Redis has lost the run, it can be resumed.
             raise
         except Exception as error:
             if before is not None and isinstance(error, InputError | SourceError) and not sender.opened:
@@ -232,15 +234,17 @@ class _Watched:
             path = str(self._rejected.path) if self._rejected.written else ""
             reasons = self._rejected.reasons
             found = reasons.most_frequent()
-            get_runs().note(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
+            get_runs().record_progress(
+                self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts
+            )
             self.run = self._read()
             self._progress(self.run)
         return self.run
 
     def _read(self) -> Run:
         self._looked = time.monotonic()
-        found = get_runs().run(self._id)
-        assert found is not None
+        if (found := get_runs().run(self._id)) is None:
+            raise RunForgotten(self._id)
         return found
 
 
@@ -255,7 +259,7 @@ def _send(wanted: Import, source: Source, plan: Plan, sender: Sender, rejected: 
         counts["rows"] += each.unchanged
         counts["unchanged"] += each.unchanged
         if each.part is not None:
-            items = len(numbers(each.part.rows))
+            items = len(parse_rows(each.part.rows))
             sender.send(each.action, each.part, items)
             counts["rows"] += items
             counts["bytes"] = sender.bytes

@@ -15,7 +15,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import outcome_error
 from tasks.jobs.records import records
-from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.rows import format_rows, parse_rows
 from tasks.jobs.withdraw import withdraw as withdraw_job
 from worker.api.jsonapi import Request
 from worker.errors import Forbidden, Gone, KlaviyoError, SettingsError, SourceError, Unauthorized
@@ -48,7 +48,20 @@ class PartsForgotten(KlaviyoError):
         run, missing = self.args
         return (
             f"Redis has lost {missing:,} of the parts of import {run}, as a failover may do: "
-            f"the same import with --run {run} sends what has not landed"
+            f"run the same import with --run {run} to send what has not landed"
+        )
+
+
+class RunForgotten(KlaviyoError):
+    """Redis no longer knows a run that is under way: it was emptied, or a replica without it is the primary."""
+
+    def __init__(self, run: str) -> None:
+        super().__init__(run)
+
+    def __str__(self) -> str:
+        return (
+            f"Redis has lost import {self.args[0]}, as it does where a failover forgets it or its data is deleted: "
+            "import the rows again"
         )
 
 
@@ -67,7 +80,13 @@ class Sender:
         self._stop = stop
         self._pause = pause
         self._waiting: dict[str, int] = {}
-        self.sent = self.bytes = self.opened = 0
+        self.bytes = self.opened = 0
+        self._sent: list[str] = []
+
+    @property
+    def sent(self) -> int:
+        """How many parts were handed over, those of an earlier process of the run included."""
+        return len(self._sent)
 
     def send(self, action: str, part: Part, items: int) -> None:
         """Open a job for a part, once there is room for one more.
@@ -81,15 +100,16 @@ class Sender:
         if self._stop():
             raise Stopped(f"import {self._run.id} was interrupted")
         digest = blake2b(part.body, digest_size=12).hexdigest()
-        if not get_runs().digest(self._run.id, part.number, digest):
-            first, *others = numbers(part.rows)
+        if not get_runs().is_same_part(self._run.id, part.number, digest):
+            first, *others = parse_rows(part.rows)
             where = f"somewhere in rows {first:,} to {others[-1]:,}" if others else f"in row {first:,}"
             raise AnotherSource(
                 self._run.source, f"it has changed since run {self._run.id} began, {where}; import it as a new run"
             )
-        self.sent += 1
+        id = f"{self._run.id}-{part.number:06d}"
+        self._sent.append(id)
         self.bytes += len(part.body)
-        self._open(f"{self._run.id}-{part.number:06d}", action, part, items)
+        self._open(id, action, part, items)
 
     def _open(self, id: str, action: str, part: Part, items: int) -> None:
         """Open a job for a part, unless it has one that is not to be repeated."""
@@ -115,12 +135,12 @@ class Sender:
 
     def _open_halves(self, split: Job, part: Part) -> None:
         """Open jobs for the halves of a split part: one may have landed, the other not."""
-        kind, rows = JOBS[split.kind], numbers(split.rows)
+        kind, rows = JOBS[split.kind], parse_rows(split.rows)
         middle, whole = len(rows) // 2, Request("POST", "", {}, part.body)
-        items = dict(zip(numbers(part.rows), records(part.body, kind.path), strict=True))
+        items = dict(zip(parse_rows(part.rows), records(part.body, kind.path), strict=True))
         for name, own in (("a", rows[:middle]), ("b", rows[middle:])):
             body = replace_records(whole, kind, [items[row] for row in own]).body or b""
-            self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=ranges(own)), len(own))
+            self._open(f"{split.id}{name}", split.kind, replace(part, body=body, rows=format_rows(own)), len(own))
 
     def wait(self, parts: int, size: int) -> None:
         """Block until fewer than ``parts``, and at most ``size`` bytes of them, wait for their request."""
@@ -131,6 +151,16 @@ class Sender:
             self._pause(PAUSE_S)
         if len(self._waiting) > parts // 2:
             self.look()
+
+    def require_all(self) -> None:
+        """Make sure that Redis knows every part that was sent.
+
+        Raises:
+            PartsForgotten: it does not.
+
+        """
+        if missing := len({*self._sent} - {*get_runs().jobs(self._run.id)}):
+            raise PartsForgotten(self._run.id, missing)
 
     def look(self) -> None:
         """Check which parts no longer wait, and whether one failed with an error that the others would meet, too.
@@ -158,17 +188,6 @@ def is_worth_retrying(job: Job) -> bool:
     if job.status == "refused":
         return (job.failure or {}).get("type") not in ("BadRequest", "TooLarge", "Conflict")
     return job.status in AGAIN
-
-
-def require_all(run: Run, parts: int) -> None:
-    """Make sure that Redis knows this many parts of a run, at least: those that are split count themselves, too.
-
-    Raises:
-        PartsForgotten: it knows fewer.
-
-    """
-    if run.parts < parts:
-        raise PartsForgotten(run.id, parts - run.parts)
 
 
 def withdraw_parts(run: str) -> int:

@@ -19,7 +19,7 @@ from tasks.imports.parts import Part
 from tasks.imports.plan import Plan
 from tasks.imports.rejects import Rejected
 from tasks.jobs.records import value_at
-from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.rows import format_rows, parse_rows
 from worker.action import Action
 from worker.api.paging import attributes
 
@@ -68,7 +68,7 @@ class _Collected:
         body = orjson.loads(orjson.dumps(document))
         body["data"]["type"] = type
         value_at(body, path[:-1])[path[-1]] = self._items
-        part = Part(number, orjson.dumps(body), ranges(self._rows))
+        part = Part(number, orjson.dumps(body), format_rows(self._rows))
         self._items, self._rows = [], []
         return part
 
@@ -78,7 +78,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
     create = plan.kind
     update = KINDS[create.name.replace("create_", "update_")]
     there = read_existing(READ[create.name], account)
-    new, changed = _Collected(create.action, create.most_items), _Collected(update.action, update.most_items)
+    new, changed = _Collected(create.action, create.max_items), _Collected(update.action, update.max_items)
     document: Any = {}
     number = unchanged = 0
 
@@ -95,7 +95,7 @@ def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator
             yield each
             continue
         document = orjson.loads(each.body)
-        for row, item in zip(numbers(each.rows), value_at(document, create.path), strict=True):
+        for row, item in zip(parse_rows(each.rows), value_at(document, create.path), strict=True):
             id = catalog_id(item["attributes"]["external_id"])
             if (known := there.get(id)) is None:
                 if new.add(row, item):

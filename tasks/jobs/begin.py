@@ -17,8 +17,8 @@ from tasks.jobs.ledger import get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.progress import show_state
 from tasks.jobs.records import records
-from tasks.jobs.settle import collect
-from worker.account_and_lane import PREFIX, Place, lane_named, lane_of
+from tasks.jobs.settle import settle_job
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named, lane_of
 from worker.accounts.lookup import account
 from worker.action import NAMES_2024, Action, Options
 from worker.api.declaration import Declaration
@@ -36,7 +36,7 @@ from worker.telemetry.traces import kept_context
 
 P = ParamSpec("P")
 
-JOB = f"{PREFIX}job"
+JOB = f"{TASK_PREFIX}job"
 
 
 def kind_of(name: str) -> JobKind:
@@ -46,7 +46,7 @@ def kind_of(name: str) -> JobKind:
         InputError: it begins none.
 
     """
-    word = name.removeprefix(PREFIX)
+    word = name.removeprefix(TASK_PREFIX)
     kind = JOB_KINDS.get(NAMES_2024.get(word, word))
     if kind is None:
         raise InputError(JOB, [f"{word!r} begins no job; these do: {', '.join(sorted(JOB_KINDS))}"])
@@ -72,7 +72,7 @@ class Begin(Opening):
         request, repeat = declaration.request(params), declaration.repeat_of(params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
         # The process that publishes the last step may be running another task by then.
-        continuation: Any = self.replace(collect.si().set(**Place(alias, lane).options(), **kept_context()))
+        continuation: Any = self.replace(settle_job.si().set(**Place(alias, lane).options(), **kept_context()))
         news, released = get_ledger().open(
             id, this.name, alias, request, lane=lane, cap=this.cap,
             items=len(records(request.body, this.path)),

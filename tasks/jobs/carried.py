@@ -15,14 +15,14 @@ from tasks.jobs.next_step import LOST_AFTER_S, go_on
 from tasks.jobs.outcome import errors_by_index, outcome_error, result_data
 from tasks.jobs.records import records
 from tasks.jobs.settle import SettleJob
-from worker.account_and_lane import PREFIX, Place, lane_named
+from worker.account_and_lane import TASK_PREFIX, Place, lane_named
 from worker.api.jsonapi import Envelope
 from worker.app import app
 from worker.errors import Refused
 from worker.reminders import remind, sees_to
-from worker.telemetry.events import tell
+from worker.telemetry.events import send_event
+from worker.together.dividing import Part, divided
 from worker.together.riding import CARRIED, Passenger, end_with_job, passengers_of, set_down
-from worker.together.traveling import Part, divided
 
 #: Why a call goes again.
 FAILED = "the job that carried it could not carry it out: it goes alone"
@@ -33,17 +33,17 @@ NO_JOB = "the job that was to carry it is gone: it goes alone"
 class TellCalls(SettleJob):
     """Tell each of the calls that a job has carried what became of it, and settle the job."""
 
-    name = f"{PREFIX}job_tell"
+    name = f"{TASK_PREFIX}job_tell"
 
     def run(self) -> Envelope:
-        """End the calls first: as long as they have not ended, the job has something to tell."""
+        """End the calls first: as long as they have not ended, the job has something to send_event."""
         id, ledger = self.task_id, get_ledger()
         job = ledger.job(id)
         passengers = passengers_of(app, id)
         if job is not None and job.state == "ended" and len(passengers) == job.items:
             request = ledger.request(id)
             listed = records(request.body if request else None, JOB_KINDS[job.kind].path)
-            end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, tell)
+            end_with_job(app, passengers, parts_of(job, passengers, ledger.errors_of(id), listed), id, send_event)
         else:
             set_down(id)  # some cannot be made any more, as their account is gone: by itself, each is told why
         remind(f"{CARRIED}|{id}", None)
@@ -55,7 +55,7 @@ tell_calls: Any = app.register_task(TellCalls())
 
 @sees_to(CARRIED)
 def open_job(carrier: str) -> None:
-    """Open the job for calls that were handed over; if it is there already, see that it still will tell them."""
+    """Open the job for calls that were handed over; if it is there already, see that it still will send_event them."""
     passengers, ledger = passengers_of(app, carrier), get_ledger()
     if not passengers:
         set_down(carrier)
@@ -64,7 +64,7 @@ def open_job(carrier: str) -> None:
     job = ledger.job(carrier)
     if job is not None and job.state == "settled":
         # Somebody has withdrawn it.
-        end_with_job(app, passengers, [Part(why=NO_JOB)] * len(passengers), carrier, tell)
+        end_with_job(app, passengers, [Part(why=NO_JOB)] * len(passengers), carrier, send_event)
         remind(f"{CARRIED}|{carrier}", None)
         return
     if job is None:

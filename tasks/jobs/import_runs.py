@@ -13,7 +13,7 @@ from typing import Any, Literal
 import orjson
 import redis
 
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.one_per_process import one_per_redis
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
@@ -99,7 +99,7 @@ return redis.call('ZADD', KEYS[1] .. 'runs', 'NX', ARGV[2], ARGV[1])
 class Runs:
     """Every import in this Redis."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], float] | None = None) -> None:
         self._client = client
         self._prefix = prefix
         self._clock = clock
@@ -140,7 +140,7 @@ class Runs:
         self._client.hset(self._key(before.id), mapping=fields)
 
     @waits_for_redis
-    def note(
+    def record_progress(
         self,
         id: str,
         rejects: str,
@@ -160,12 +160,12 @@ class Runs:
             self._client.expire(self._key(id, of), KEPT_S)
 
     @waits_for_redis
-    def halved(self, id: str) -> int:
+    def count_halved_part(self, id: str) -> int:
         """Count one more part of a run that is sent in halves. Return how many there are now."""
         return int(self._client.hincrby(self._key(id), "halved", 1))
 
     @waits_for_redis
-    def digest(self, id: str, part: int, digest: str) -> bool:
+    def is_same_part(self, id: str, part: int, digest: str) -> bool:
         """Return True if a part is the same as when it was first seen; ``digest`` stands for its content."""
         key = self._key(id, ":digests")
         self._client.hsetnx(key, str(part), digest)

@@ -13,7 +13,7 @@ from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.next_step import go_on
 from tasks.jobs.outcome import REFUSED
 from tasks.jobs.records import reason, records, value_at
-from tasks.jobs.rows import numbers, ranges
+from tasks.jobs.rows import format_rows, parse_rows
 from worker.api.jsonapi import Request
 from worker.errors import Refused
 from worker.pointers import pointed_at, points_elsewhere
@@ -32,7 +32,7 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
     request = get_ledger().request(job.id)
     if request is None:
         return True
-    listed, rows = records(request.body, kind.path), numbers(job.rows)
+    listed, rows = records(request.body, kind.path), parse_rows(job.rows)
     bad = {index: reason(error) for index, error in pointed_at(refused, kind.path, len(listed)).items()}
     if len(bad) == len(listed):
         return False
@@ -43,18 +43,22 @@ def isolate(job: Job, kind: JobKind, refused: Refused) -> bool:
             for index, why in sorted(bad.items())
         ]
         fields = {"request": replace_records(request, kind, [listed[index] for index in good]), "items": len(good)}
-        fields["rows"] = ranges([rows[index] for index in good])
+        fields["rows"] = format_rows([rows[index] for index in good])
         fields["tries"] = job.tries + 1
         get_ledger().resend_without(job.id, rejects, **fields)
         go_on(job.id)
         return True
-    if len(listed) < 2 or points_elsewhere(refused, kind.path) or get_runs().halved(job.run) > MAX_HALVED_PARTS:
+    if (
+        len(listed) < 2
+        or points_elsewhere(refused, kind.path)
+        or get_runs().count_halved_part(job.run) > MAX_HALVED_PARTS
+    ):
         return False
     middle = len(listed) // 2
     for name, half, of in (("a", listed[:middle], rows[:middle]), ("b", listed[middle:], rows[middle:])):
         _, released = get_ledger().open(
             f"{job.id}{name}", job.kind, job.account, replace_records(request, kind, half),
-            lane=job.lane, cap=kind.cap, run=job.run, rows=ranges(of), items=len(half), once=job.once,
+            lane=job.lane, cap=kind.cap, run=job.run, rows=format_rows(of), items=len(half), once=job.once,
         )  # fmt: skip
         go_on(*released)
     _, released = get_ledger().end(job.id, "split")

@@ -67,8 +67,12 @@ local ops = {}
 -- id cap run urgent field value … -> {1 | 0, ids that may be spawned now}. A known job is not opened again.
 -- urgent: 1 if a worker opens it. A full server has to accept that: it lets the worker finish a message.
 function ops.open(id, cap, run, urgent, ...)
-  if urgent == '1' then call('DEL', P .. 'none') end
-  if call('EXISTS', job(id)) == 1 then return { 0, {} } end
+  local known = call('EXISTS', job(id)) == 1
+  if known or urgent == '1' then call('DEL', P .. 'none') end
+  if known then
+    call('HSET', job(id), 'cap', cap)  -- so that replicas have something to confirm
+    return { 0, {} }
+  end
   call('HSET', job(id), 'state', 'waiting', 'cap', cap, 'run', run, 'opened', now, ...)
   call('ZADD', P .. 'jobs', now, id)
   call('ZREMRANGEBYSCORE', P .. 'jobs', '-inf', now - 2 * KEPT_S * 1000)
@@ -267,7 +271,7 @@ function ops.mark_expired(id)
 end
 
 -- account|kind token -> 1 if the watcher may stop: Klaviyo has no job of the group. A job accepted later starts one.
-function ops.rest(group, token)
+function ops.stop_watching(group, token)
   local key = P .. 'jobs:watch:' .. group
   if call('GET', key) ~= token then return 1 end
   for _, id in ipairs(call('ZRANGE', P .. 'jobs:open:' .. group, 0, -1)) do

@@ -16,7 +16,7 @@ import orjson
 import redis
 
 from worker.api.jsonapi import Request
-from worker.governor import PREFIX, Lane
+from worker.governor import KEY_PREFIX, Lane
 from worker.one_per_process import one_per_redis
 from worker.process.state import working
 from worker.redis.connection import get_redis
@@ -112,7 +112,7 @@ def group(account: str, kind: str) -> str:
 class Ledger:
     """Every job in this Redis."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], int] | None = None) -> None:
         self._client = client
         self._prefix = prefix
         self._clock = clock
@@ -261,9 +261,9 @@ class Ledger:
         return bool(self._call("watch", group, token, int(seconds * 1000), int(takeover)))
 
     @waits_for_redis
-    def rest(self, group: str, token: str) -> bool:
+    def stop_watching(self, group: str, token: str) -> bool:
         """Return True if this watcher may stop, because Klaviyo has no job of the group; a new job needs a new one."""
-        return bool(self._call("rest", group, token))
+        return bool(self._call("stop_watching", group, token))
 
     @waits_for_redis
     def now(self) -> float:
@@ -328,22 +328,22 @@ class Ledger:
     def unsettled(self) -> list[Unsettled]:
         """Count the jobs whose outcome is not known yet; those that wait for a slot by their lists alone."""
         reminded = self._reminded()
-        begun = self._told(reminded["job"])
+        begun = self._states(reminded["job"])
         of_jobs = {group(account, kind) for _, kind, account, _ in begun.values()}
         pipe = self._client.pipeline(transaction=False)
         for name in {*reminded["watch"], *reminded["slots"], *of_jobs}:
             pipe.zrange(f"{self._prefix}jobs:open:{name}", 0, -1)
             pipe.llen(f"{self._prefix}jobs:queue:{name}")
             pipe.lindex(f"{self._prefix}jobs:queue:{name}", 0)
-        told = pipe.execute()
-        counts = {first.decode(): count for count, first in zip(told[1::3], told[2::3], strict=True) if first}
-        taken = self._told({id for ids in told[::3] for id in _ids(ids)} - set(begun))
+        queues = pipe.execute()
+        counts = {first.decode(): count for count, first in zip(queues[1::3], queues[2::3], strict=True) if first}
+        taken = self._states({id for ids in queues[::3] for id in _ids(ids)} - set(begun))
         found = [Unsettled(kind, state, 1, opened) for state, kind, _, opened in (begun | taken).values()]
-        queued = self._told(counts)
+        queued = self._states(counts)
         found += [Unsettled(kind, "waiting", counts[id], opened) for id, (_, kind, _, opened) in queued.items()]
         return [each for each in found if each.state != "settled"]
 
-    def _told(self, ids: Collection[str]) -> dict[str, tuple[State, str, str, float]]:
+    def _states(self, ids: Collection[str]) -> dict[str, tuple[State, str, str, float]]:
         """Return state, kind, account and the time of opening of those of these jobs that are in the ledger."""
         ids = list(ids)
         pipe = self._client.pipeline(transaction=False)

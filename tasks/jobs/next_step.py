@@ -10,12 +10,12 @@ from typing import Protocol
 
 from tasks.jobs.kinds import JOB_KINDS, JobKind
 from tasks.jobs.ledger import OPEN, Job, get_ledger
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.app import registered
 from worker.reminders import remind, sees_to
 
-SPAWN, FIND, WATCH, POLL, READ, COLLECT = (
-    f"{PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
+SPAWN, FIND, WATCH, POLL, READ, SETTLE = (
+    f"{TASK_PREFIX}job_{step}" for step in ("spawn", "find", "watch", "poll", "read", "collect")
 )
 
 #: Seconds after which a published step that has not run is published once more: it may have failed in a way that nobody

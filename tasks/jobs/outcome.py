@@ -8,9 +8,8 @@ from typing import Any
 from tasks.jobs.kinds import JobKind
 from tasks.jobs.ledger import Job, JobOutcome
 from tasks.jobs.records import names, reason
-from tasks.jobs.rows import numbers
-from worker import errors
-from worker.errors import BY_END, KlaviyoError
+from tasks.jobs.rows import parse_rows
+from worker.errors import BY_END, KlaviyoError, rebuild
 
 #: Where a record of an import was rejected: with the whole request, or within its job.
 REFUSED, JOB = "refused", "job"
@@ -39,8 +38,7 @@ def result_data(job: Job, kind: JobKind, details: list[dict[str, Any]]) -> dict[
 def outcome_error(found: dict[str, Any]) -> KlaviyoError | None:
     """Return the error that a job raises; None if it ended well."""
     if failure := found.get("failure"):
-        error: KlaviyoError = getattr(errors, failure["type"])(*failure["args"])
-        return error
+        return rebuild(failure["type"], failure["args"])
     error_type = BY_END.get(found["status"])
     return error_type(found["kind"], found["account"], found) if error_type else None
 
@@ -52,7 +50,7 @@ def job_outcome(job: Job, found: dict[str, Any], details: list[dict[str, Any]], 
     """
     if not job.run or job.status == "split":
         return JobOutcome(job.status, found)
-    rows = numbers(job.rows)
+    rows = parse_rows(job.rows)
     if error := outcome_error(found):
         stage = REFUSED if job.status == "refused" else job.status
         rejects = [

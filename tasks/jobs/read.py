@@ -10,7 +10,7 @@ from celery.canvas import Signature
 
 from tasks.jobs.kinds import JOB_KINDS, JobKind, by_id
 from tasks.jobs.ledger import Job, get_ledger
-from tasks.jobs.next_step import COLLECT, READ
+from tasks.jobs.next_step import READ, SETTLE
 from tasks.jobs.records import describe_error
 from tasks.jobs.watch import NOT_FOUND_BELIEVED_AFTER, NOT_FOUND_RETRY_S
 from worker.action import Action
@@ -101,7 +101,7 @@ def publish_last_step(job: Job) -> None:
     if job.continuation:
         last: Any = Signature.from_dict(job.continuation, app=app)
     else:
-        last = registered(COLLECT).si().set(task_id=job.id)
+        last = registered(SETTLE).si().set(task_id=job.id)
     published(last.apply_async)
 
 

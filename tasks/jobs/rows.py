@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def ranges(rows: Iterable[int]) -> str:
+def format_rows(rows: Iterable[int]) -> str:
     """Return the text for ascending row numbers."""
-    return joined((row, row) for row in rows)
+    return format_spans((row, row) for row in rows)
 
 
-def joined(spans: Iterable[tuple[int, int]]) -> str:
+def format_spans(spans: Iterable[tuple[int, int]]) -> str:
     """Return the text for ascending spans of rows, each given by its first and last row."""
     parts: list[tuple[int, int]] = []
     for first, last in spans:
@@ -21,14 +21,14 @@ def joined(spans: Iterable[tuple[int, int]]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 
-def shortened(text: str, most: int, total: int) -> str:
+def shorten_rows(text: str, most: int, total: int) -> str:
     """Return a text for people to read: its first spans, ``most`` at most, and how many more of a total there are."""
     spans = text.split(",") if text else []
-    more = total - len(numbers(",".join(spans[:most])))
+    more = total - len(parse_rows(",".join(spans[:most])))
     return ", ".join(spans[:most]) + (f" and {more:,} more" if spans and more > 0 else "")
 
 
-def numbers(text: str) -> list[int]:
+def parse_rows(text: str) -> list[int]:
     """Return the row numbers that a text stands for."""
     found: list[int] = []
     for part in text.split(",") if text else ():

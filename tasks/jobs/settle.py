@@ -6,7 +6,7 @@ from celery.exceptions import Ignore
 
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import get_ledger
-from tasks.jobs.next_step import COLLECT, go_on
+from tasks.jobs.next_step import SETTLE, go_on
 from tasks.jobs.outcome import job_outcome, outcome_error, result_data
 from tasks.jobs.records import records
 from worker.api.jsonapi import Envelope
@@ -18,7 +18,7 @@ from worker.steps import Step, has_ended
 class SettleJob(Step):
     """Settle a job."""
 
-    name = COLLECT
+    name = SETTLE
     revocable = False
 
     def run(self) -> Envelope:
@@ -52,4 +52,4 @@ class SettleJob(Step):
         return Envelope(data=found, error=None, successful=True, job_id=found["id"])
 
 
-collect = app.register_task(SettleJob())
+settle_job = app.register_task(SettleJob())

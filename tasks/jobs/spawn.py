@@ -18,22 +18,25 @@ from tasks.jobs.progress import show_state
 from tasks.jobs.records import counters
 from worker.account_and_lane import lane_of
 from worker.api.declaration import Declaration
-from worker.api.jsonapi import Envelope, outcome_unknown
+from worker.api.jsonapi import Envelope
 from worker.api.paging import attributes, one
 from worker.api.repeat import SAFE
 from worker.app import app
 from worker.carrying_out import Revoked, claim_lease, pause_account, retry_or_give_up
 from worker.errors import (
+    SENDER_DIED,
     BadRequest,
     KlaviyoError,
+    OutcomeUnknown,
     Refused,
     SettingsError,
     Throttled,
     TooLarge,
     Unauthorized,
     Unavailable,
+    given_up,
 )
-from worker.execution import Call, attempt, given_up
+from worker.execution import Call, attempt
 from worker.governor import Expiry, Settlement, get_governor
 from worker.message_headers import HEADER
 from worker.publishing import published
@@ -114,8 +117,7 @@ class Spawn(Step):
             go_on(job.id, after=max(0.0, left))
             return False
         if job.once:
-            lost = Unavailable(job.kind, job.account, "the worker that had sent it died before the answer came")
-            self.end_job(job, outcome_unknown(job.kind, job.account, lost, job.once), "unknown")
+            self.end_job(job, OutcomeUnknown(job.kind, job.account, SENDER_DIED, job.once), "unknown")
         return True
 
     def handle_unavailable(self, job: Job, kind: JobKind, call: Call, error: Unavailable, attempts: int) -> None:
@@ -126,7 +128,7 @@ class Spawn(Step):
             go_on(job.id, after=settings.read_timeout)
             return
         if error.sent and job.once:
-            self.end_job(job, outcome_unknown(job.kind, job.account, error, job.once), "unknown")
+            self.end_job(job, OutcomeUnknown(job.kind, job.account, error.reason, job.once), "unknown")
         self.retry_or_give_up(job, call, error, attempts)
 
     def retry_or_give_up(

@@ -27,7 +27,7 @@ from worker.settings import get_settings
 from worker.steps import AskingStep
 
 #: Seconds after its next poll was due until a watcher counts as dead. Its requests wait for budget like all others.
-DEAD_AFTER_S = 300.0
+WATCHER_DEAD_AFTER_S = 300.0
 
 #: The list of complete jobs is read if at least this many have left the list of those in progress.
 MIN_MISSING_FOR_LIST = 5
@@ -77,10 +77,10 @@ class Watch(AskingStep[GroupPoll]):
         open_, took, now = ledger.in_progress(watched), ledger.durations(kind.name), ledger.now()
         aged = [(now - (job.accepted or now), job.items) for job in open_]
         wait = poll_delay(aged, took, kind.min_poll_s, kind.max_poll_s, requests)
-        ledger.watch(watched, token, wait + DEAD_AFTER_S, takeover=True)
+        ledger.watch(watched, token, wait + WATCHER_DEAD_AFTER_S, takeover=True)
         self._read_page(account, kind, GroupPoll(kind.name, token, int((now + wait) * 1000)), wait=wait)
         # Only now that it is published: the earlier reminder is due soon, should this worker die in between.
-        remind(f"watch|{watched}", wait + DEAD_AFTER_S)
+        remind(f"watch|{watched}", wait + WATCHER_DEAD_AFTER_S)
 
     def _read_page(
         self, account: str, kind: JobKind, poll: GroupPoll, params: Params | None = None, wait: float = 0.0
@@ -92,7 +92,7 @@ class Watch(AskingStep[GroupPoll]):
     def answered(self, envelope: Envelope, params: Params, account: str, about: GroupPoll) -> None:
         """Record what a page says, then go on to the next page, list or poll."""
         kind, watched = JOB_KINDS[about.kind], group(account, about.kind)
-        if not get_ledger().watch(watched, about.token, DEAD_AFTER_S):
+        if not get_ledger().watch(watched, about.token, WATCHER_DEAD_AFTER_S):
             return
         assert kind.listing is not None
         resources = listed(kind.listing.declaration, envelope)
@@ -122,7 +122,7 @@ class Watch(AskingStep[GroupPoll]):
     def failed(self, error: KlaviyoError, params: Params, account: str, about: GroupPoll) -> None:
         """Poll again later, whatever the reason: the jobs are still there, until their deadline."""
         watched = group(account, about.kind)
-        if get_ledger().watch(watched, about.token, DEAD_AFTER_S):
+        if get_ledger().watch(watched, about.token, WATCHER_DEAD_AFTER_S):
             remind(f"watch|{watched}", REFUSED_RETRY_S)
             give_up_stuck(get_ledger().in_progress(watched), JOB_KINDS[about.kind])
         raise error
@@ -137,7 +137,7 @@ class Watch(AskingStep[GroupPoll]):
         for job in missing[:MAX_SINGLE_POLLS]:
             poll_job.publish_poll(job, kind)
         give_up_stuck(get_ledger().in_progress(watched), kind)
-        if not get_ledger().rest(watched, poll.token):
+        if not get_ledger().stop_watching(watched, poll.token):
             # A new token: if this step is delivered twice, only the last watcher that it starts goes on.
             self.publish_poll(account, kind, str(uuid4()), poll.requests)
 
@@ -235,7 +235,7 @@ def ensure_watched(watched: str, *, takeover: bool = False) -> None:
     """Start a watcher for a group unless it has one; ``takeover``: in any case."""
     account, _, name = watched.partition("|")
     token = str(uuid4())
-    if get_ledger().watch(watched, token, DEAD_AFTER_S, takeover):
+    if get_ledger().watch(watched, token, WATCHER_DEAD_AFTER_S, takeover):
         watcher.publish_poll(account, JOB_KINDS[name], token)
 
 

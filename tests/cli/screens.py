@@ -221,7 +221,7 @@ SCREENS = {
     "klaviyo limits, several accounts": lambda: limits.table(list(limits.rows(SEVERAL))),
     "klaviyo top": lambda: top.view(list(limits.rows(SEVERAL, slots=SLOTS)), PAUSES, SLOTS, 1_003, 40),
     "klaviyo push NAME": lambda: push._table(PUSH),
-    "klaviyo reimport": lambda: reimport._hindered(
+    "klaviyo reimport": lambda: reimport._hindered_table(
         [RUN, LONG_RUN], {RUN.id: "it was cancelled", LONG_RUN.id: f"it has not ended; --run {LONG_RUN.id}"}
     ),
     "klaviyo revision": lambda: revision._table(DIFFERENCES),

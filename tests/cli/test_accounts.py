@@ -142,7 +142,7 @@ def test_all_are_encrypted_with_another_secret_key(store, settings):
     settings.setenv("KLAVIYO_SECRET_KEY", "n" * 40 + "," + "k" * 40)
     forget()
 
-    assert "1 accounts encrypted anew" in run("accounts", "rotate").output
+    assert "1 accounts re-encrypted" in run("accounts", "rotate").output
     settings.setenv("KLAVIYO_SECRET_KEY", "n" * 40)
     forget()
     assert get_account_store().find("eu").key() == "pk_one"

@@ -15,7 +15,7 @@ from cli import schedules
 from cli.dashboard import accounts, failures, imports, jobs, limits, syncs
 from cli.dashboard.handlers import TABS
 from cli.dashboard.looks import SHARED_S, Looks
-from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, REST, Snapshot, Snapshots
+from cli.dashboard.snapshots import INTERVAL_S, MAX_ARRANGED, PAUSE_FACTOR, Snapshot, Snapshots
 from cli.dashboard.table import (
     PAGE_ROWS,
     Query,
@@ -224,7 +224,7 @@ def test_of_many_pauses_the_first_are_told_and_the_others_counted():
 
     told = overview(LOOKS, pauses).notes
 
-    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` tells of all.")
+    assert (len(told), told[-1]) == (limits.MAX_PAUSES + 1, "995 more are paused: `klaviyo limits` lists them all.")
 
 
 def test_of_many_accounts_those_with_the_longest_queues_are_named_and_the_others_counted():
@@ -343,7 +343,7 @@ def test_the_rows_that_are_shown_are_read_anew_with_those_that_share_their_bucke
 
 
 def test_a_job_leads_to_its_errors_and_says_how_many_records_failed():
-    row = jobs.Dated(JOB, "main", 250.0)
+    row = jobs.JobRow(JOB, "main", 250.0)
 
     assert column(jobs.TAB, "Kind", row).link == f"jobs/{JOB.id}"
     assert column(jobs.TAB, "Failed", row).text == "12"
@@ -406,9 +406,9 @@ def test_an_import_leads_to_its_reasons_and_the_jobs_that_ended_badly():
     assert facts["Source"].text == "customers.csv"  # of the path, its name
     assert page.reasons[0][1] == 12
     assert [(job.id, job.rows, job.failed) for job in page.jobs] == [(JOB.id, "1 to 10,000", 12)]
-    assert column(imports.TAB, "State", imports.Seen(RUN, AT)).text == "complete, 15 failed"
+    assert column(imports.TAB, "State", imports.ImportRow(RUN, AT)).text == "complete, 15 failed"
     for title in ("Run", "Not landed"):
-        assert column(imports.TAB, title, imports.Seen(RUN, AT)).link == f"imports/{RUN.id}"
+        assert column(imports.TAB, title, imports.ImportRow(RUN, AT)).link == f"imports/{RUN.id}"
 
 
 def test_an_import_halfway_through_its_file_is_ready_after_as_long_again():
@@ -416,25 +416,27 @@ def test_an_import_halfway_through_its_file_is_ready_after_as_long_again():
         RUN, state="running", started=AT - 100, ended=None, seen=AT, rows=1_000, landed=1_000, checked=0, rejected=0,
         read=50, size=100,
     )  # fmt: skip
-    row = imports.Seen(half, AT)
+    row = imports.ImportRow(half, AT)
 
     assert (row.rate, row.ready_at) == (10.0, AT + 100)
     assert column(imports.TAB, "Progress", row).bars[0].text == "50%"
 
 
 def test_an_import_of_unknown_size_has_no_time_at_which_it_is_ready():
-    row = imports.Seen(replace(LONG_RUN, size=0), AT)
+    row = imports.ImportRow(replace(LONG_RUN, size=0), AT)
 
     assert row.ready_at is None
     assert column(imports.TAB, "Progress", row).text == "1,000,000 rows read"
 
 
 def test_an_import_that_has_ended_is_all_there_whatever_its_size():
-    assert column(imports.TAB, "Progress", imports.Seen(replace(RUN, size=0, read=0), AT)).bars[0].text == "100%"
+    assert column(imports.TAB, "Progress", imports.ImportRow(replace(RUN, size=0, read=0), AT)).bars[0].text == "100%"
 
 
 def test_an_import_shows_no_path():
-    row = imports.Seen(replace(RUN, source="/home/ada/customers.csv", rejects="/home/ada/customers.rejects.csv"), AT)
+    row = imports.ImportRow(
+        replace(RUN, source="/home/ada/customers.csv", rejects="/home/ada/customers.rejects.csv"), AT
+    )
 
     assert column(imports.TAB, "Source", row).text == "customers.csv"
     assert column(imports.TAB, "Reject file", row).text == "customers.rejects.csv"
@@ -560,7 +562,7 @@ def test_rows_in_an_order_that_was_asked_for_before_are_not_sorted_again():
 def test_a_reading_that_took_long_is_repeated_the_later():
     source = Source()
     source.takes = 7.0
-    due = 7.0 + 7.0 * REST
+    due = 7.0 + 7.0 * PAUSE_FACTOR
 
     seen = source.look(0.0, due - 0.1, due)
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.demo.data import CUSTOMERS, generate, load
 from cli.demo.files import moment, number
-from cli.demo.sandbox import Proof, Seen, fullest
+from cli.demo.sandbox import AnswerCounts, Proof, most_in_any_span
 from cli.demo.story import Story, batches, next_cursor
 from cli.demo.view import View
 from cli.limits import Row
@@ -194,9 +194,9 @@ def test_purchases_are_cut_into_batches_by_customer_and_each_is_a_valid_call(tmp
 
 
 def test_the_fullest_stretch_is_found_wherever_it_lies():
-    assert fullest([], 1.0) == 0
-    assert fullest([0.0, 0.9, 1.0, 1.5, 1.8, 3.0], 1.0) == 4
-    assert fullest([0.0, 1.0, 2.0], 1.0) == 1
+    assert most_in_any_span([], 1.0) == 0
+    assert most_in_any_span([0.0, 0.9, 1.0, 1.5, 1.8, 3.0], 1.0) == 4
+    assert most_in_any_span([0.0, 1.0, 2.0], 1.0) == 1
 
 
 def test_the_cursor_of_the_next_page_is_read_from_its_link():
@@ -224,9 +224,11 @@ def test_customers_whom_the_sandbox_rejected_with_a_reason_are_not_counted_as_lo
 
 
 def test_the_end_says_what_was_compared_to_find_what_was_lost_and_doubled(capsys):
-    seen = Seen(answered=Counter(create_event=700, bulk_import_profiles=1, get_bulk_import_profiles_jobs=4))
+    counts = AnswerCounts(answered=Counter(create_event=700, bulk_import_profiles=1, get_bulk_import_profiles_jobs=4))
     sandbox = type(
-        "Sandbox", (), {"seen": lambda self: seen, "fullest": lambda self, name, windows: [0] * len(windows)}
+        "Sandbox",
+        (),
+        {"count_answers": lambda self: counts, "count_fullest": lambda self, name, windows: [0] * len(windows)},
     )()
     proof = Proof(tasks=700, customers=199, purchases=597, lost=Counter(events=2), requests=700)
 
@@ -250,7 +252,7 @@ def test_the_living_table_breaks_no_name(width, monkeypatch):
     row = Row(f"default:{name}", "XL", windows, now=1_204, in_flight=32)
     out = io.StringIO()
 
-    Console(file=out, width=width).print(View(None)._table({Tier.XL: [row]}, {Tier.XL: 58.0}, Seen()))
+    Console(file=out, width=width).print(View(None)._table({Tier.XL: [row]}, {Tier.XL: 58.0}, AnswerCounts()))
 
     assert name in out.getvalue()
     assert "1,204" in out.getvalue()

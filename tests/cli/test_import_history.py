@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.imports.history import SILENT_AFTER_S
-from cli.imports.reimport import going_on, hindrance
+from cli.imports.reimport import running_since, why_not_repeatable
 from tasks.jobs.import_runs import Runs
 from tests.cli.import_runs import begun, seen
 from tests.cli.typed import run
@@ -28,7 +28,7 @@ class TestImports:
         runs = Runs(fake_redis)
         begun(fake_redis, "old", at=time.time() - 60)
         begun(fake_redis, "new", at=time.time())
-        runs.note("new", "/x.rejects.csv", [], rows=10, checked=2)
+        runs.record_progress("new", "/x.rejects.csv", [], rows=10, checked=2)
 
         told = json.loads(run("imports", "--json").stdout)
         assert [(each["id"], each["rows"], each["failed"]) for each in told] == [("new", 10, 2), ("old", 0, 0)]
@@ -42,7 +42,7 @@ class TestImports:
     def test_one_is_shown_with_its_reject_file_and_every_reason(self, fake_redis):
         begun(fake_redis, path="/data/customers.csv")
         runs = Runs(fake_redis)
-        runs.note("R", "/data/rejects.csv", [("email: is missing", 2)], rows=10, checked=2, read=5, size=10)
+        runs.record_progress("R", "/data/rejects.csv", [("email: is missing", 2)], rows=10, checked=2, read=5, size=10)
         runs.end("R", "complete")
 
         shown = run("imports", "R").stdout
@@ -56,7 +56,7 @@ class TestImports:
     )
     def test_every_row_that_was_read_is_accounted_for(self, fake_redis, kind, again):
         begun(fake_redis, kind=kind)
-        Runs(fake_redis).note("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
+        Runs(fake_redis).record_progress("R", "", [], rows=100, checked=2, landed=40, withdrawn=50)
         Runs(fake_redis).end("R", "cancelled")
 
         shown = [line.split() for line in run("imports", "R").stdout.splitlines()]
@@ -95,7 +95,7 @@ class TestReimport:
         runs = [seen(id="later", started=500.0, ended=600.0), seen(id="into", started=10.0, ended=450.0),
                 seen(id="before", started=5.0, ended=390.0)]  # fmt: skip
 
-        assert [each.id for each in going_on(runs, 400.0)] == ["into", "later"]
+        assert [each.id for each in running_since(runs, 400.0)] == ["into", "later"]
 
     @pytest.mark.parametrize(
         ("how", "why"),
@@ -111,8 +111,8 @@ class TestReimport:
     def test_a_run_that_cannot_be_imported_again_says_why(self, source, how, why):
         whole = {"state": "complete", "asked": {"path": str(source)}}
 
-        assert hindrance(seen(**whole)) is None
-        assert why in hindrance(seen(**{**whole, **how}))
+        assert why_not_repeatable(seen(**whole)) is None
+        assert why in why_not_repeatable(seen(**{**whole, **how}))
 
     def test_each_file_is_imported_once_more_the_oldest_first(self, fake_redis, source, asked):
         self.complete(fake_redis, "first", source, at=1_000.0)
@@ -152,7 +152,7 @@ class TestReimport:
 
         result = run("reimport", "--since", "1970-01-01T00:00Z")
         assert (result.exit_code, asked) == (2, [])
-        assert "say --yes" in result.stderr
+        assert "give --yes" in result.stderr
 
     def test_a_span_that_ends_before_it_begins_is_refused(self, fake_redis):
         result = run("reimport", "--since", "1h", "--until", "2h")

@@ -57,18 +57,18 @@ class TestCarriedOut:
             "2 of 3 rows did not land: email: is missing (2); a (1); b (1); and 1 other reasons. They are in /x.csv.\n"
         )
 
-    def test_ctrl_c_says_how_to_go_on_and_how_to_cancel(self, monkeypatch, capsys):
+    def test_ctrl_c_says_how_to_resume_and_how_to_cancel(self, monkeypatch, capsys):
         code = self.ended(monkeypatch, KeyboardInterrupt(), seen(parts=2))
 
         said = capsys.readouterr().err
         assert code == 130
-        assert "what is queued goes on by itself" in said
+        assert "what is queued is still sent" in said
         assert "--run R" in said
         assert "klaviyo imports R --cancel" in said
 
-    def test_ctrl_c_before_the_first_row_has_nothing_to_go_on_with(self, monkeypatch, capsys):
+    def test_ctrl_c_before_the_first_row_leaves_nothing_to_resume(self, monkeypatch, capsys):
         assert self.ended(monkeypatch, KeyboardInterrupt()) == 130
-        assert capsys.readouterr().err == "Broken off before anything was sent.\n"
+        assert capsys.readouterr().err == "Interrupted before anything was sent.\n"
 
     def test_rows_of_a_part_that_was_taken_back_are_told_and_the_exit_code_is_1(self, monkeypatch, capsys):
         assert self.ended(monkeypatch, report(landed=1, withdrawn=2)) == 1
@@ -87,7 +87,7 @@ class TestCarriedOut:
     def test_a_source_that_has_changed_is_not_to_be_taken_up_again(self, monkeypatch, capsys):
         with pytest.raises(AnotherSource):
             self.ended(monkeypatch, AnotherSource("customers.csv", "…"), seen(parts=2, landed=10))
-        assert "take it up again" not in capsys.readouterr().err
+        assert "resume it" not in capsys.readouterr().err
 
     def test_what_is_wrong_before_anything_is_sent_is_told_by_the_command(self, monkeypatch):
         with pytest.raises(SourceError):

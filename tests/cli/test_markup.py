@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from cli.demo.sandbox import Proof, Seen
+from cli.demo.sandbox import AnswerCounts, Proof
 from cli.demo.view import View
 from cli.tables import facts, listing
 from cli.terminal import say, stderr, stdout, working
@@ -54,7 +54,7 @@ def test_no_command_makes_a_console_of_its_own_or_markup_of_a_text(file):
 
 
 def test_the_demo_shows_a_failure_as_it_is(capsys):
-    sandbox = type("Sandbox", (), {"seen": lambda self: Seen(), "ready": lambda self: True})()
+    sandbox = type("Sandbox", (), {"count_answers": lambda self: AnswerCounts(), "is_ready": lambda self: True})()
 
     View(sandbox).summary(Proof(), "http://127.0.0.1:5555", [f"create_event failed: {OUTSIDE}"], keep=False)
 
@@ -64,7 +64,7 @@ def test_the_demo_shows_a_failure_as_it_is(capsys):
 def test_a_source_with_a_name_like_markup_is_listed(fake_redis):
     runs = Runs(fake_redis)
     runs.begin("R", "profiles", "default", OUTSIDE, {"path": None})
-    runs.note("R", f"/rejects/{OUTSIDE}", [(f"email: {OUTSIDE}", 2)], rows=2, checked=2)
+    runs.record_progress("R", f"/rejects/{OUTSIDE}", [(f"email: {OUTSIDE}", 2)], rows=2, checked=2)
 
     assert run("imports").exit_code == 0
     shown = run("imports", "R").stdout

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from cli.failed_groups import replay_all
-from cli.moving_account import begin, finish, what_is_left
+from cli.moving_account import begin_move, finish_move, what_is_left
 from schedules.sync import request_sync
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
@@ -54,7 +54,7 @@ def answered(name, task_id):
 
 
 def test_new_calls_wait_where_it_goes_until_what_was_begun_has_ended(begun):
-    assert begin("stored", "main") == "eu"
+    assert begin_move("stored", "main") == "eu"
     new = get_metrics.on("stored").delay().id
 
     assert home_of("stored") == "main"
@@ -73,17 +73,17 @@ def test_new_calls_wait_where_it_goes_until_what_was_begun_has_ended(begun):
 def test_an_account_that_moves_away_from_here_is_called_where_it_goes(two_redis):
     get_account_store().change("leaving", api_key=SecretStr("pk_leaving"))
 
-    assert begin("leaving", "eu") == "main"
+    assert begin_move("leaving", "eu") == "main"
 
     assert home_of("leaving") == "eu"
 
 
 def test_its_windows_come_with_it_by_the_clock_of_where_it_goes(begun):
-    begin("stored", "main")
+    begin_move("stored", "main")
     answered("eu", begun)
     before = time.time() * 1000
 
-    finish("stored", "eu", "main")
+    finish_move("stored", "eu", "main")
 
     [at] = get_redis().lrange("klaviyo:ring:stored:get_metrics", 0, -1)
     assert before - 5_000 < int(at) < time.time() * 1000
@@ -98,10 +98,10 @@ def test_what_has_failed_comes_with_it_and_is_replayed_where_it_lives(begun, mon
         for alias in ("stored", "shop"):
             fail(create_profile, ADA, refused(), account=alias, task_id=f"failed-{alias}")
         [(_, before)] = failures_of_account("stored")
-    begin("stored", "main")
+    begin_move("stored", "main")
     answered("eu", begun)
 
-    finish("stored", "eu", "main")
+    finish_move("stored", "eu", "main")
 
     [(group, after)] = failures_of_account("stored")
     assert after == before
@@ -127,7 +127,7 @@ def test_a_failure_is_not_replayed_where_nobody_knows_the_limits_of_its_account(
 
 
 def test_what_was_begun_before_it_moved_can_be_dropped_where_it_waits(begun):
-    begin("stored", "main")
+    begin_move("stored", "main")
 
     told = run("waiting", begun, "--drop", "--yes")
 
@@ -142,22 +142,22 @@ def test_a_token_that_was_refreshed_meanwhile_is_taken_over(two_redis):
 
     with at_redis("eu"):
         get_account_store().change("shop2", grant=grant("old", 1.0))
-    begin("shop2", "main")
+    begin_move("shop2", "main")
     with at_redis("eu"):
         get_account_store().change("shop2", grant=grant("fresh", 2.0))
 
-    finish("shop2", "eu", "main")
+    finish_move("shop2", "eu", "main")
 
     assert account(get_settings(), "shop2").authorization("get_lists") == "Bearer fresh"
 
 
 def test_a_key_that_was_replaced_meanwhile_stays(begun):
-    begin("stored", "main")
+    begin_move("stored", "main")
     get_account_store().change("stored", api_key=SecretStr("pk_new"))
-    assert begin("stored", "main") == "eu"
+    assert begin_move("stored", "main") == "eu"
 
     answered("eu", begun)
-    finish("stored", "eu", "main")
+    finish_move("stored", "eu", "main")
 
     assert account(get_settings(), "stored").key() == "pk_new"
 
@@ -170,14 +170,14 @@ def test_a_message_of_a_sync_counts_as_its_accounts(two_redis):
 
 
 def test_what_was_broken_off_goes_on_with_the_same_command(begun):
-    assert begin("stored", "main") == "eu"
-    assert begin("stored", "main") == "eu"
+    assert begin_move("stored", "main") == "eu"
+    assert begin_move("stored", "main") == "eu"
 
     answered("eu", begun)
-    finish("stored", "eu", "main")
+    finish_move("stored", "eu", "main")
 
     with pytest.raises(SettingsError, match="account 'stored' already lives on main"):
-        begin("stored", "main")
+        begin_move("stored", "main")
     assert account(get_settings(), "stored").key() == "pk_stored"
 
 
@@ -191,7 +191,7 @@ def test_what_was_broken_off_goes_on_with_the_same_command(begun):
 )
 def test_what_cannot_move_is_told(two_redis, name, to, said):
     with pytest.raises(SettingsError, match=said):
-        begin(name, to)
+        begin_move(name, to)
 
 
 def test_an_account_that_is_paused_does_not_move_since_what_waits_would_never_end(begun):
@@ -199,7 +199,7 @@ def test_an_account_that_is_paused_does_not_move_since_what_waits_would_never_en
         get_governor().pause("account:stored", "somebody", "a refused key", since=time.time())
 
     with pytest.raises(SettingsError, match="is paused on eu"):
-        begin("stored", "main")
+        begin_move("stored", "main")
     assert home_of("stored") == "eu"
 
 
@@ -208,22 +208,22 @@ def test_nor_does_one_of_which_an_action_is_paused(begun):
         get_governor().pause("action:stored:get_metrics", "somebody", "it costs too much", since=time.time())
 
     with pytest.raises(SettingsError, match="klaviyo resume --account stored --action get_metrics"):
-        begin("stored", "main")
+        begin_move("stored", "main")
 
 
 def test_what_somebody_has_paused_while_it_moved_stays_paused(begun):
-    begin("stored", "main")
+    begin_move("stored", "main")
     get_governor().pause("account:stored", "somebody", "a campaign goes first", since=time.time())
     answered("eu", begun)
 
-    finish("stored", "eu", "main")
+    finish_move("stored", "eu", "main")
 
     assert [pause.why for pause in get_governor().paused()] == ["a campaign goes first"]
 
 
 def test_its_share_of_the_workers_moves_too(begun):
     assert run("accounts", "weigh", "stored", "3").exit_code == 0
-    begin("stored", "main")
+    begin_move("stored", "main")
 
     assert [get_account_store().read("stored").weight for _ in at_each(lambda: None)] == [3, 3]
 
@@ -234,7 +234,7 @@ def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_addre
     forget()
 
     with pytest.raises(SettingsError, match="eu and us are one Redis under two addresses"):
-        begin("stored", "us")
+        begin_move("stored", "us")
     with at_redis("eu"):
         assert get_account_store().read("stored").key() == "pk_stored"
 
@@ -243,7 +243,7 @@ def test_an_account_that_moves_away_from_others_of_its_company_is_told_of(begun,
     settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
     settings.setattr("cli.moving_account.QUIET_S", 0.1)
     forget()
-    begin("stored", "main")
+    begin_move("stored", "main")
     answered("eu", begun)
 
     told = run("accounts", "move", "stored", "main")
@@ -257,4 +257,4 @@ def test_an_account_that_shares_its_budget_stays_where_the_others_are(two_redis)
         get_redis().hset("klaviyo:shared", "twin", "stored")
 
     with pytest.raises(SettingsError, match="shares its budget with twin"):
-        begin("stored", "main")
+        begin_move("stored", "main")

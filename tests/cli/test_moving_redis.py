@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 
 from cli.moving_redis import EMPTY, move
+from tests.cli.typed import run
 from tests.live.nodes import Cluster
 from tests.worker.governing import line, publish
 from worker.errors import SettingsError
@@ -83,3 +84,11 @@ def test_what_was_broken_off_is_begun_again(governor, client, new, monkeypatch):
 
     assert client.keys() == []
     assert Governor(new).count() == 1
+
+
+def test_an_old_redis_that_is_away_is_named_not_the_new_one(settings):
+    result = run("move", "redis://:hidden@127.0.0.1:2/0")
+
+    assert result.exit_code == 1
+    assert "The old Redis cannot be reached at redis://:**@127.0.0.1:2/0 (ConnectionError)" in result.stderr
+    assert "hidden" not in result.output

@@ -74,8 +74,11 @@ def test_no_word_of_a_help_is_broken_at_usual_widths(words, width, monkeypatch):
     ("words", "said"),
     [
         (("imports",), "There was no import in the last two weeks."),
-        (("jobs",), "No job has started since then; --since looks further back."),
-        (("jobs", "--failed"), "No job has failed since then; --since looks further back."),
+        (("jobs", "--since", "2026-11-24T08:00"), "No job has started since 24 Nov 08:00; --since looks further back."),
+        (
+            ("jobs", "--failed", "--since", "2026-11-24T08:00"),
+            "No job that has started since 24 Nov 08:00 has failed; --since looks further back.",
+        ),
         (("limits",), "No action has been called through this Redis yet, so there is nothing to show."),
         (("waiting",), "0 of 0 waiting tasks."),
     ],

@@ -145,7 +145,7 @@ def see_others() -> None:
 def show_import_alive() -> None:
     """Note how far the import is, as its process does again and again."""
     counts = {"rows": 18_000, "read": 9_000_000, "size": 15_000_000, "checked": 12, "landed": 11_500}
-    get_runs().note("customers", "customers.rejects.csv", [("email: not an address", 12)], **counts)
+    get_runs().record_progress("customers", "customers.rejects.csv", [("email: not an address", 12)], **counts)
 
 
 def multiply_waiting(system: System, crowd: int) -> None:

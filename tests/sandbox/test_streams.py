@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from schedules.pull.definition import Partition, Stream
-from schedules.pull.streams import STREAMS, rows_by_table
+from schedules.pull.page_rows import rows_by_table
+from schedules.pull.streams import STREAMS
 from schedules.store.connection import transaction
 from schedules.store.rows import upsert
 from tests.sandbox.in_process import Sandbox

@@ -324,7 +324,7 @@ def test_while_redis_is_away_beat_waits_and_says_so_once(beat, monkeypatch, capl
     one.tick()
 
     def away(*_):
-        raise redis.ConnectionError("refused")
+        raise redis.ConnectionError("refused.")
 
     with caplog.at_level("INFO", "schedules.beat"):
         with monkeypatch.context() as patch:

@@ -257,5 +257,5 @@ def test_nothing_is_due_before_the_next_moment():
     ],
 )
 def test_what_is_no_crontab_is_refused(text, said):
-    with pytest.raises(ValueError, match=f"is no crontab: .*{said}"):
+    with pytest.raises(ValueError, match=f"is not a crontab: .*{said}"):
         Crontab(text)

@@ -15,7 +15,7 @@ from tasks import collect as collecting
 from tasks.catalog_items import get_catalog_items
 from tasks.collect import KeepPage, collect, records
 from tasks.imports.upsert import read_existing
-from tasks.lists import look_up
+from tasks.lists import resolve_addresses
 from tests.malformed import answered, malformed, many, page, read_or_told
 from worker.governor import Governor
 from worker.settings import get_settings
@@ -62,7 +62,7 @@ def test_addresses_are_found_or_told_and_none_is_lost(changed: Any):
     if envelope is None:
         return
     with read_or_told():
-        found = look_up({"emails": ["ada@example.com"]}, lambda *_, **__: envelope)
+        found = resolve_addresses({"emails": ["ada@example.com"]}, lambda *_, **__: envelope)
         assert bool(found.params) != bool(found.extras["not_found"])
 
 

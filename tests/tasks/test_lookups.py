@@ -11,7 +11,7 @@ import httpx
 import pytest
 from celery.exceptions import Retry
 
-from tasks.lists import add_profiles_to_list, look_up
+from tasks.lists import add_profiles_to_list, resolve_addresses
 from tests.tasks.action_samples import declaration
 from worker import carrying_out, execution
 from worker.errors import BadRequest
@@ -41,7 +41,7 @@ def klaviyo(asked: list[dict[str, Any]]) -> Callable[..., dict[str, Any]]:
 def test_addresses_become_ids_and_those_that_nobody_has_are_told():
     params = {"list_id": "L1", "emails": ["ada@example.com", "nobody@example.com", "GRACE@example.com"]}
 
-    resolved = look_up(params, klaviyo([]))
+    resolved = resolve_addresses(params, klaviyo([]))
 
     assert resolved.params == {"list_id": "L1", "profile_ids": ["P1", "P2"]}
     assert resolved.extras == {"not_found": ["nobody@example.com"]}
@@ -50,7 +50,9 @@ def test_addresses_become_ids_and_those_that_nobody_has_are_told():
 def test_addresses_are_looked_up_a_hundred_at_a_time():
     asked: list[dict[str, Any]] = []
 
-    resolved = look_up({"list_id": "L1", "emails": [f"n{number}@example.com" for number in range(250)]}, klaviyo(asked))
+    resolved = resolve_addresses(
+        {"list_id": "L1", "emails": [f"n{number}@example.com" for number in range(250)]}, klaviyo(asked)
+    )
 
     assert len(asked) == 3
     assert all(each["page_size"] == 100 for each in asked)
@@ -59,19 +61,19 @@ def test_addresses_are_looked_up_a_hundred_at_a_time():
 
 
 def test_an_id_that_was_given_and_found_is_added_once():
-    resolved = look_up({"list_id": "L1", "profile_ids": ["P1"], "emails": ["ada@example.com"]}, klaviyo([]))
+    resolved = resolve_addresses({"list_id": "L1", "profile_ids": ["P1"], "emails": ["ada@example.com"]}, klaviyo([]))
 
     assert resolved.params == {"list_id": "L1", "profile_ids": ["P1"]}
 
 
 def test_nothing_is_asked_for_where_no_address_is_known():
-    assert look_up({"list_id": "L1", "emails": ["nobody@example.com"]}, klaviyo([])).params is None
+    assert resolve_addresses({"list_id": "L1", "emails": ["nobody@example.com"]}, klaviyo([])).params is None
 
 
 def test_nothing_is_looked_up_where_ids_are_given():
     asked: list[dict[str, Any]] = []
 
-    resolved = look_up({"list_id": "L1", "profile_ids": ["P1"]}, klaviyo(asked))
+    resolved = resolve_addresses({"list_id": "L1", "profile_ids": ["P1"]}, klaviyo(asked))
 
     assert asked == []
     assert resolved.extras == {}

@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.app import create_app
 from sandbox.config import Config
-from tasks.together import AROUND, MOST_IDS, ROWS, sharing_of
+from tasks.together import MAX_IDS, REQUEST_OVERHEAD_BYTES, ROWS, sharing_of
 from tests.tasks.action_samples import smallest_call
 from worker.action import ACTIONS
 from worker.api.declaration import MAX_BODY_BYTES
@@ -22,8 +22,8 @@ from worker.api.jsonapi import Envelope, interpret
 from worker.errors import BadRequest
 from worker.governor import ALONE
 from worker.tiers import is_together
-from worker.together.sharing import Share
-from worker.together.traveling import divided, traveling
+from worker.together.dividing import divided
+from worker.together.sharing import Share, traveling
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
 CONSENT = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
@@ -266,7 +266,7 @@ def test_a_full_request_is_one_that_its_action_takes(name):
     sharing = sharing_of(name)
 
     assert sharing.most_bytes < MAX_BODY_BYTES
-    assert sharing.most <= (MOST_IDS if name in READS else 1_000)
+    assert sharing.most <= (MAX_IDS if name in READS else 1_000)
     if size := sharing.carrier.parameters.get("page_size"):
         assert f"le={sharing.most}" in str(size.annotation)
 
@@ -281,7 +281,7 @@ def test_what_travels_is_no_larger_than_what_its_size_says(name):
 
     body = sharing.carrier.request(sharing.join(calls)).body
 
-    assert len(body) <= AROUND + sum(sharing.share(each).size for each in calls)
+    assert len(body) <= REQUEST_OVERHEAD_BYTES + sum(sharing.share(each).size for each in calls)
 
 
 def test_a_request_of_calls_in_many_bytes_is_as_large_as_klaviyo_takes():

@@ -37,12 +37,12 @@ class Klaviyo:
         wanted, wait = [], 0.0
         for bucket in line.buckets:
             for window in bucket.limits.windows:
-                key = (line.account, bucket.name, window.length)
-                phase = self._windows.setdefault(key, self._rng.uniform(0, window.length))
-                number = int((at - phase) // window.length)
+                key = (line.account, bucket.name, window.length_ms)
+                phase = self._windows.setdefault(key, self._rng.uniform(0, window.length_ms))
+                number = int((at - phase) // window.length_ms)
                 wanted.append((*key, number))
                 if self.counts[(*key, number)] >= window.limit:
-                    wait = max(wait, (number + 1) * window.length + phase - at)
+                    wait = max(wait, (number + 1) * window.length_ms + phase - at)
         if wait:
             self.refused[line.name] += 1
             return wait / 1000
@@ -61,7 +61,7 @@ class Klaviyo:
     def full_windows(self, line, first, last, length=60_000):
         """How much of each window that lies wholly within the times was used, as shares of its limit."""
         bucket = line.buckets[0]
-        limit = next(window.limit for window in bucket.limits.windows if window.length == length)
+        limit = next(window.limit for window in bucket.limits.windows if window.length_ms == length)
         phase = self._windows[(line.account, bucket.name, length)]
         numbers = range(int((first - phase) // length) + 1, int((last - phase) // length))
         return [self.counts[(line.account, bucket.name, length, number)] / limit for number in numbers]

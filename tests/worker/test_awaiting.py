@@ -29,7 +29,7 @@ class Store:
             raise redis.exceptions.ConnectionError("away")
         return [id for id in ids if id in self.values]
 
-    def told(self, result: object) -> object:
+    def value_of(self, result: object) -> object:
         value = self.values[result.id]
         if isinstance(value, Exception):
             raise value
@@ -40,7 +40,7 @@ class Store:
 def store(monkeypatch):
     made = Store()
     monkeypatch.setattr(awaiting, "_ended_here", made.ended)
-    monkeypatch.setattr(awaiting, "_told", made.told)
+    monkeypatch.setattr(awaiting, "_value_of", made.value_of)
     monkeypatch.setattr(awaiting, "POLL_INTERVAL_S", 0.001)
     return made
 

@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Retry
 from tasks.lists import get_lists
 from tests.clock import Clock
 from worker import carrying_out, execution
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.errors import Unavailable
 from worker.governor import Governor
 from worker.http_client import Response
@@ -46,7 +46,7 @@ class Task:
         self.deliveries += 1
         tag = f"tag-{self.deliveries}"
         self.client.hset(UNACKED, tag, b'[%s,"",""]' % message)
-        told = {"task": f"{PREFIX}get_lists", HEADER: self.wait}
+        told = {"task": f"{TASK_PREFIX}get_lists", HEADER: self.wait}
         return SimpleNamespace(
             id=ID, klaviyo_delivery=(UNACKED, UNACKED_INDEX, tag), get=told.get, headers={}, delivery_info={}
         )

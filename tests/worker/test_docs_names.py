@@ -91,9 +91,9 @@ def test_every_page_is_in_the_index():
 
 
 def documented():
-    """The keys of architecture.md: what each begins with, and what stands behind what changes, such as ``:errors``."""
-    table = (DOCS / "architecture.md").read_text("utf-8").partition("## Keys in Redis")[2].partition("\n## ")[0]
-    keys = re.findall(r"`klaviyo:([^`]+)`", "\n".join(re.findall(r"^\| ([^|]*)", table, re.MULTILINE)))
+    """The keys of redis-keys.md: what each begins with, and what stands behind what changes, such as ``:errors``."""
+    page = (DOCS / "redis-keys.md").read_text("utf-8")
+    keys = re.findall(r"`klaviyo:([^`]+)`", "\n".join(re.findall(r"^\| ([^|]*)", page, re.MULTILINE)))
     split = [re.split(r"<[^>]*>", key) for key in keys]
     return {parts[0].rstrip(":") for parts in split}, {parts[-1] for parts in split if parts[-1] != parts[0]} - {""}
 
@@ -127,10 +127,11 @@ def built_in_python():
     found = {}
     for path in (each for room in ("worker", "tasks", "schedules", "cli") for each in (ROOT / room).rglob("*.py")):
         text = path.read_text("utf-8")
-        imported = re.findall(r"from worker\.governor import (?:\([^)]*|.*?)\bPREFIX\b(?: as (\w+))?", text)
-        prefixes = {alias or "PREFIX" for alias in imported} | {"self._prefix", "prefix"}
-        prefixes |= {"PREFIX"} if path.parent.name == "governor" else set()
-        begin = {re.split(r"[^\w:]", behind)[0] for prefix, behind in words(path) if prefix in prefixes}
+        begin = {
+            re.split(r"[^\w:]", behind)[0]
+            for prefix, behind in words(path)
+            if prefix in {"KEY_PREFIX", "self._prefix", "prefix"}
+        }
         ends = set(re.findall(r"\"(:[a-z]+)\"", text)) if "_prefix" in text else set()
         if begin:
             found[path.relative_to(ROOT).as_posix()] = begin, ends

@@ -402,7 +402,7 @@ def test_a_delivery_that_is_held_is_not_abandoned(client, governor, clock):
 
 
 def test_the_tasks_of_every_line_are_counted_by_lane_without_a_look_at_its_windows(client, governor, monkeypatch):
-    monkeypatch.setattr("worker.governor.looking.LINES_A_COUNT", 2)
+    monkeypatch.setattr("worker.governor.looking.LINES_PER_COUNT", 2)
     nobody_works(governor)
     lines = [line(name=name) for name in ("one", "two", "three")]
     for number, each in enumerate(lines):

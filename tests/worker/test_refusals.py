@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from worker.backoff import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW
 from worker.carrying_out import pause_account, pause_if_all_forbidden
 from worker.errors import Forbidden, Unauthorized
 from worker.governor import get_governor
 from worker.one_per_process import forget
+from worker.pauses import FIRST_PROBE_S, MAX_FORBIDDEN_IN_A_ROW
 
 SAID = [{"id": "e-1", "detail": "Incorrect authentication credentials."}]
 

@@ -14,7 +14,7 @@ from worker.accounts.credentials import Account
 from worker.accounts.lookup import all_accounts
 from worker.api.jsonapi import Envelope
 from worker.api.paging import page_items
-from worker.governor import PREFIX, get_governor
+from worker.governor import KEY_PREFIX, get_governor
 from worker.redis.atomic_writes import write
 from worker.redis.homes import ask_each
 from worker.settings import Settings
@@ -34,7 +34,7 @@ def find_accounts_to_learn(settings: Settings) -> list[Account]:
 
 def may_ask(owner: Account) -> bool:
     """Return True to one worker only, of those that want to ask which company this key belongs to."""
-    name = f"{PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
+    name = f"{KEY_PREFIX}companies:asked:{owner.alias}:{owner.fingerprint}"
     return bool(write(("SET", name, 1, "NX", "EX", ASK_AGAIN_S))[0])
 
 
@@ -105,5 +105,5 @@ def _keys(settings: Settings) -> dict[str, tuple[str, str]]:
     """The fingerprint of each private key of an account that lives here, and its company, empty if unknown."""
     known = get_governor().companies()
     keys = {each.alias: each.fingerprint for each in all_accounts(settings) if each.uses_key}
-    told = {alias: known.get(alias, ("", "")) for alias in keys}
-    return {alias: (key, told[alias][1] if told[alias][0] == key else "") for alias, key in keys.items()}
+    found = {alias: known.get(alias, ("", "")) for alias in keys}
+    return {alias: (key, found[alias][1] if found[alias][0] == key else "") for alias, key in keys.items()}

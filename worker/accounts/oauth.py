@@ -23,7 +23,7 @@ from worker.accounts.encryption import get_encryption
 from worker.accounts.stored import checked_alias, get_account_store
 from worker.accounts.token_endpoint import company_of, consent_address, give_back, redeem
 from worker.errors import SettingsError
-from worker.governor import PREFIX, get_governor
+from worker.governor import KEY_PREFIX, get_governor
 from worker.redis.atomic_writes import write
 from worker.redis.connection import get_redis
 from worker.redis.homes import at_home
@@ -150,4 +150,4 @@ def revoke(account: Account) -> None:
 
 def _key(state: str) -> str:
     """Where Redis keeps an authorization. The name of the key does not reveal the state."""
-    return f"{PREFIX}authorization:{hashlib.sha256(state.encode()).hexdigest()}"
+    return f"{KEY_PREFIX}authorization:{hashlib.sha256(state.encode()).hexdigest()}"

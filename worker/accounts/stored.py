@@ -3,7 +3,7 @@
 A process reads an account when it first needs it and then keeps it in memory. Each change gives the account a new
 generation, a number larger than any before, so that one command tells a process what has changed since it last looked.
 Workers ask every two seconds (`worker.process.bootstep`), other processes at a call if they last asked more than
-`FRESH_S` ago.
+`CACHED_S` ago.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pydantic import SecretStr
 from worker.accounts.credentials import Account, Grant
 from worker.accounts.encryption import get_encryption
 from worker.errors import SettingsError
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.one_per_process import one_per_redis
 from worker.process.state import working
 from worker.redis.connection import AWAY, get_publisher, get_redis
 from worker.redis.patience import asking_redis_once, waits_for_redis
 from worker.settings import get_settings
 
-#: Seconds for which a process trusts what it remembers.
-FRESH_S = 5.0
+#: Seconds for which a process trusts its copy of the accounts.
+CACHED_S = 5.0
 
 #: An alias is part of the names of waiting lists and schedule entries.
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -76,7 +76,7 @@ class AccountStore:
     """The stored accounts, as one process sees them."""
 
     def __init__(
-        self, client: Callable[[], redis.Redis], prefix: str = PREFIX, moment: Callable[[], float] = time.monotonic
+        self, client: Callable[[], redis.Redis], prefix: str = KEY_PREFIX, moment: Callable[[], float] = time.monotonic
     ) -> None:
         self._client, self._moment = client, moment
         self._rows, self._changes = f"{prefix}accounts", f"{prefix}accounts:changes"
@@ -98,7 +98,7 @@ class AccountStore:
 
     def look_if_old(self) -> None:
         """Look for changes unless that was done lately. While Redis is away, what is remembered stays current."""
-        if self._looked is None or self._moment() - self._looked > FRESH_S:
+        if self._looked is None or self._moment() - self._looked > CACHED_S:
             self.look()
 
     def look(self) -> None:

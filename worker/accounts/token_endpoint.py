@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 #: Klaviyo's API, and the page on which people consent. The sandbox has both at one address.
 API, CONSENT = "https://a.klaviyo.com", "https://www.klaviyo.com/oauth/authorize"
 
-#: Seconds to wait for an answer. A refresh that takes longer counts as lost, and is repeated.
-ANSWER_TIMEOUT_S = 10.0
+#: Seconds to connect, and to wait for an answer. A refresh that takes longer counts as lost, and is repeated.
+CONNECT_TIMEOUT_S, TOKEN_TIMEOUT_S = 5.0, 10.0
 
 #: Seconds for which an access token holds if Klaviyo does not say.
 TOKEN_LIFE_S = 3_600.0
+
+#: Longest pause, in seconds, that a Retry-After can ask for.
+MAX_RETRY_AFTER_S = 3_600.0
 
 _CODE = re.compile(r"[A-Za-z][\w .-]{0,60}")
 
@@ -126,7 +129,7 @@ def give_back(refresh_token: SecretStr) -> None:
 
     """
     settings, known = get_settings(), refresh_token.get_secret_value()
-    with _told(), _client(settings) as client:
+    with _without_secrets(), _client(settings) as client:
         answer = client.revoke_token(f"{settings.base_url}/oauth/revoke", known, "refresh_token", auth=_auth(settings))
         if answer.status_code >= 400:
             raise TokenUnavailable(f"it answered {answer.status_code} to the revocation")
@@ -134,7 +137,7 @@ def give_back(refresh_token: SecretStr) -> None:
 
 def _issued(ask: Callable[[OAuth2Client, str, httpx.BasicAuth], Mapping[str, Any]]) -> Tokens:
     settings = get_settings()
-    with _told(), _client(settings) as client:
+    with _without_secrets(), _client(settings) as client:
         token = ask(client, f"{settings.base_url}/oauth/token", _auth(settings))
         access, renewing = token.get("access_token"), token.get("refresh_token")
         if not (isinstance(access, str) and isinstance(renewing, str) and access and renewing):
@@ -161,7 +164,9 @@ def _client(settings: Settings) -> Iterator[OAuth2Client]:
 
 def session() -> httpx.Client:
     """A client for one exchange."""
-    return httpx.Client(timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0), verify=trust(), follow_redirects=False)
+    return httpx.Client(
+        timeout=httpx.Timeout(TOKEN_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), verify=trust(), follow_redirects=False
+    )
 
 
 def _auth(settings: Settings) -> httpx.BasicAuth:
@@ -180,19 +185,19 @@ def _not_throttled(answer: httpx.Response) -> httpx.Response:
 
 def _seconds(text: str) -> float | None:
     try:
-        return min(max(float(text), 0.0), 3_600.0)
+        return min(max(float(text), 0.0), MAX_RETRY_AFTER_S)
     except ValueError:
         pass
     try:
         from datetime import UTC, datetime
 
-        return min(max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0), 3_600.0)
+        return min(max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0), MAX_RETRY_AFTER_S)
     except (TypeError, ValueError):
         return None
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _without_secrets() -> Iterator[None]:
     """Say what went wrong, without the request or the answer: both hold secrets."""
     from authlib.oauth2 import OAuth2Error
 

@@ -20,7 +20,7 @@ from worker.accounts.credentials import Account, Grant
 from worker.accounts.stored import get_account_store
 from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable, refresh
 from worker.errors import CredentialsFailed, Paused, SettingsError, TokenPending
-from worker.governor import EVEN_IF_FULL, PREFIX, Governor, Settlement
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX, Governor, Settlement
 from worker.process.state import closing
 from worker.redis.connection import AWAY, get_redis
 from worker.redis.patience import waits_for_redis
@@ -130,7 +130,7 @@ def _unlock(alias: str, token: str) -> None:
 
 
 def _lock_key(alias: str) -> str:
-    return f"{PREFIX}accounts:refreshing:{alias}"
+    return f"{KEY_PREFIX}accounts:refreshing:{alias}"
 
 
 def _newer(owner: Account, action: str) -> Account | None:

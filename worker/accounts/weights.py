@@ -1,4 +1,4 @@
-"""The weights of the accounts: every worker tells the governor, at its start and when accounts change."""
+"""The weights of the accounts: every worker gives them to the governor, at its start and when accounts change."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from worker.governor import get_governor
 from worker.settings import Settings
 
 
-def tell_all_weights(settings: Settings) -> None:
-    """Tell the weight of every account that can be read here; another worker may know the others."""
+def set_all_weights(settings: Settings) -> None:
+    """Set the weight of every account that can be read here; another worker may know the others."""
     found = list(all_accounts(settings))
     weights = {each.alias: each.weight for each in found if not each.unreadable}
     get_governor().set_weights(weights, others=len(weights) == len(found))
 
 
-def tell_weights(settings: Settings, changed: Sequence[str]) -> None:
-    """Tell the weights of accounts that have changed, or are gone."""
+def set_weights(settings: Settings, changed: Sequence[str]) -> None:
+    """Set the weights of accounts that have changed, or are gone."""
     weights = {}
     for alias in changed:
         try:

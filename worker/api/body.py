@@ -132,8 +132,9 @@ class Shapes:
     def _missing(self, key: str, shape: Shape) -> Iterator[Problem]:
         """What is missing where a required key is absent: what must be inside it, or the key itself."""
         whole, _ = self.resolve(shape)
-        told: dict[str, Any] = whole if isinstance(whole, dict) else {}
-        inside = {each: told["keys"][each] for each in told.get("required", ())}
+        inside: dict[str, Shape] = (
+            {each: whole["keys"][each] for each in whole.get("required", ())} if isinstance(whole, dict) else {}
+        )
         asked = {each: shape for each, shape in inside.items() if not self._is_constant(shape)}
         for each, shape in asked.items():
             for problem in self._missing(each, shape):
@@ -163,7 +164,7 @@ class Shapes:
         kinds = [whole for whole in wholes if isinstance(whole, dict) and "keys" in whole]
         choose = self._choice(kinds) if kinds else None
         others = [self._node(whole) for whole in wholes if whole not in kinds]
-        told = " or ".join(dict.fromkeys(map(describe, wholes)))
+        expected = " or ".join(dict.fromkeys(map(describe, wholes)))
 
         def check(value: Any) -> Sequence[Problem]:
             if choose and isinstance(value, dict):
@@ -175,7 +176,7 @@ class Shapes:
                     return ()
                 if problems[0].place:
                     found.append(problems)
-            return _closest(found) if found else mismatch(told, value)
+            return _closest(found) if found else mismatch(expected, value)
 
         accepted = frozenset({NoneType} if null else ()).union(*(node.accepted for node in others))
         return Node(accepted, _nullable(check, null))
@@ -206,9 +207,9 @@ class Shapes:
         return check
 
     def _object(self, shape: Mapping[str, Any], closed: bool) -> Check:
-        told = shape["keys"]
-        owned = _owned(told)
-        keys = {key: self._node(each, closed=key in owned) for key, each in told.items()}
+        declared = shape["keys"]
+        owned = _owned(declared)
+        keys = {key: self._node(each, closed=key in owned) for key, each in declared.items()}
         for key in owned:
             keys.setdefault(key, self._node({"keys": {}}, closed=True))
         required = frozenset(shape.get("required", ()))
@@ -230,9 +231,9 @@ class Shapes:
             meant = _misspelled(unknown, [key for key in keys if key not in value]) if unknown else {}
             problems += [_unknown(key, meant.get(key)) for key in unknown if closed or key in meant]
             if not required <= value.keys():
-                for key in told:
+                for key in declared:
                     if key in required and key not in value and key not in meant.values():
-                        problems += self._missing(key, told[key])
+                        problems += self._missing(key, declared[key])
             return problems
 
         return check

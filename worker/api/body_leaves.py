@@ -88,10 +88,10 @@ def _refused(message: str, value: Any) -> Sequence[Problem]:
 
 def list_values(values: Iterable[Any]) -> str:
     """The values of a closed set in words, cut short if there are many."""
-    told = [repr(each) if isinstance(each, str) else orjson.dumps(each).decode() for each in values]
-    if len(told) > MAX_VALUES_LISTED:
-        return f"{', '.join(told[:MAX_VALUES_LISTED])} or one of {len(told) - MAX_VALUES_LISTED} more"
-    return f"{', '.join(told[:-1])} or {told[-1]}" if len(told) > 1 else told[0]
+    shown = [repr(each) if isinstance(each, str) else orjson.dumps(each).decode() for each in values]
+    if len(shown) > MAX_VALUES_LISTED:
+        return f"{', '.join(shown[:MAX_VALUES_LISTED])} or one of {len(shown) - MAX_VALUES_LISTED} more"
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else shown[0]
 
 
 def describe(shape: str | list[Any] | dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from worker.api.document import problem
-from worker.errors import BY_STATUS, OutcomeUnknown, Refused, Throttled, Unavailable
+from worker.errors import BY_STATUS, Refused, Throttled, Unavailable
 from worker.telemetry.masking import mask_text
 
 if TYPE_CHECKING:
@@ -119,24 +119,24 @@ def interpret(
         raise Unavailable(action, account, "403 with a Cloudflare challenge instead of an answer", False)
     if status >= 300:
         raise BY_STATUS.get(status, Refused)(action, account, status, _errors(content))
-    told = {"created": status == 201} if upserts else {}
+    created = {"created": status == 201} if upserts else {}
     try:
-        return Envelope(**_read_document(content, reads), **told)
+        return Envelope(**_read_document(content, reads), **created)
     except ValueError as unreadable:
         unread = f"{status} with {unreadable}"
     # A proxy or an outage page that answers 200 in Klaviyo's place does not send JSON.
     if reads or "json" not in headers.get("content-type", ""):
         raise Unavailable(action, account, unread)
-    return Envelope(data=None, error=None, successful=True, unread=f"Klaviyo answered {unread}", **told)
+    return Envelope(data=None, error=None, successful=True, unread=f"Klaviyo answered {unread}", **created)
 
 
 def _read_document(content: bytes, reads: bool) -> dict[str, Any]:
     """The envelope's content from a body; a ValueError says why it cannot be read."""
-    told: dict[str, Any] = {"data": None, "error": None, "successful": True}
+    envelope: dict[str, Any] = {"data": None, "error": None, "successful": True}
     if not content.strip():
         if reads:
             raise ValueError("an empty body")
-        return told
+        return envelope
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -144,11 +144,11 @@ def _read_document(content: bytes, reads: bool) -> dict[str, Any]:
     if wrong := problem(document):
         raise ValueError(f"a body that is not a JSON:API document: {wrong}")
     data = document.get("data")
-    told["data"] = data
-    told |= {name: document[name] for name in ("included", "links", "meta") if document.get(name)}
+    envelope["data"] = data
+    envelope |= {name: document[name] for name in ("included", "links", "meta") if document.get(name)}
     if isinstance(data, dict) and str(data.get("type", "")).endswith("-job"):
-        told["job_id"] = data.get("id")
-    return told
+        envelope["job_id"] = data.get("id")
+    return envelope
 
 
 def _unavailable_reason(status: int, content: bytes) -> str:
@@ -168,16 +168,16 @@ def _errors(content: bytes) -> list[dict[str, Any]]:
 
 
 def _public_part(error: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
+    public: dict[str, Any] = {name: str(error[name]) for name in _TEXTS if error.get(name) is not None}
     for name in ("title", "detail"):
-        if name in told:
-            told[name] = mask_text(told[name])
+        if name in public:
+            public[name] = mask_text(public[name])
     source, meta = error.get("source"), error.get("meta")
     if isinstance(source, dict):
-        told["source"] = {name: value for name, value in source.items() if isinstance(value, str)}
+        public["source"] = {name: value for name, value in source.items() if isinstance(value, str)}
     if isinstance(meta, dict) and (ids := {k: v for k, v in meta.items() if k.startswith("duplicate_")}):
-        told["meta"] = ids
-    return told
+        public["meta"] = ids
+    return public
 
 
 def _retry_after(headers: Mapping[str, str], errors: list[dict[str, Any]]) -> float | None:
@@ -225,8 +225,3 @@ def outcome(result: AsyncResult[Any] | Envelope | BaseException) -> Envelope:
     if isinstance(result, BaseException):
         return Envelope(data=None, error=str(result), successful=False)
     return Envelope(result)
-
-
-def outcome_unknown(action: str, account: str, cause: Unavailable, look_at: str) -> OutcomeUnknown:
-    """The error for a lost response to an action that must not be repeated blindly."""
-    return OutcomeUnknown(action, account, cause.reason, look_at)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import redis
 
 from worker.governor.governor import Governor
-from worker.governor.terms import PREFIX
+from worker.governor.terms import KEY_PREFIX
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ def read_backlog(governor: Governor) -> list[LineBacklog]:
 
 
 def read_waiting(
-    client: redis.Redis, line: LineBacklog, most: int, known: Collection[str], prefix: str = PREFIX
+    client: redis.Redis, line: LineBacklog, most: int, known: Collection[str], prefix: str = KEY_PREFIX
 ) -> Iterator[Waiting]:
     """Yield the tasks of a line that go next and those that came last, up to ``most`` of each in each lane.
 
@@ -91,7 +91,7 @@ def read_waiting(
 
 
 def read_in_order(
-    client: redis.Redis, line: str, lane: str, first: int, most: int, prefix: str = PREFIX
+    client: redis.Redis, line: str, lane: str, first: int, most: int, prefix: str = KEY_PREFIX
 ) -> list[Waiting]:
     """Return up to ``most`` tasks of a lane of a line, in the order in which they are sent, from place ``first`` on.
 

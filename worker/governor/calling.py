@@ -7,14 +7,14 @@ from collections.abc import Callable
 import redis
 
 from worker.governor.operations import Operations
-from worker.governor.terms import PREFIX
+from worker.governor.terms import KEY_PREFIX
 from worker.redis.patience import waits_for_redis
 
 
 class ScriptCaller:
     """Calls the operations of the script, by the clock of Redis or of a test."""
 
-    def __init__(self, client: redis.Redis, prefix: str = PREFIX, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, client: redis.Redis, prefix: str = KEY_PREFIX, clock: Callable[[], int] | None = None) -> None:
         self._client = client
         self._prefix = prefix
         self._clock = clock

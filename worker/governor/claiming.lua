@@ -1,8 +1,8 @@
 -- Claim a lease for a request: one that was granted to a task, or one for a process that sends it itself.
 
 -- id ttl_ms unrepeatable holder -> state, attempts used so far, reason, how often there was no room for its result
---   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more | told:
---           it has travelled with others, and the reason is what has become of it
+--   state   ok | none (no lease) | unknown (was sent before) | revoked | expired: it must not be sent any more |
+--           decided: it has travelled with others, and the reason is what has become of it
 -- holder tells deliveries apart: the same one may ask again when the connection broke before it had the reply.
 function ops.claim(id, ttl, unrepeatable, holder)
   local function used(what) return tonumber(call('HGET', P .. what, id)) or 0 end
@@ -11,7 +11,7 @@ function ops.claim(id, ttl, unrepeatable, holder)
   if outcome then
     -- For as long as its message may be delivered once more.
     call('PEXPIRE', key('outcome', id), DAY_MS)
-    return { 'told', used('attempts'), outcome, 0 }
+    return { 'decided', used('attempts'), outcome, 0 }
   end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
@@ -64,10 +64,10 @@ function ops.reserve(line, spec_text, id, ttl)
     local wait = math.max(1, (at or fallback) - now)
     for _, b in ipairs(spec.buckets) do
       local wanted = key('wanted', b.name)
-      call('ZADD', wanted, now + wait + 2000, id)
-      call('PEXPIRE', wanted, wait + 2000)
+      call('ZADD', wanted, now + wait + WANTED_MARGIN_MS, id)
+      call('PEXPIRE', wanted, wait + WANTED_MARGIN_MS)
       local until_then = tonumber(call('HGET', key('bucket', b.name), 'wanted_until')) or 0
-      call('HSET', key('bucket', b.name), 'wanted_until', math.max(until_then, now + wait + 2000))
+      call('HSET', key('bucket', b.name), 'wanted_until', math.max(until_then, now + wait + WANTED_MARGIN_MS))
     end
     return wait
   end

@@ -1,5 +1,7 @@
 -- What the end of a request tells: its lease, Klaviyo's headers, and that its key was accepted.
 
+local SAME_WINDOW_MS = 2500  -- two reckonings of a window's end that differ by less are of one window
+
 local function correct(line, b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
@@ -21,7 +23,7 @@ local function correct(line, b, limit, remaining, reset)
     if not entry or entry < starts then
       local ours = answered_since(ring, starts, beyond - 1)
       local foreign, ends = beyond - ours, now + reset * 1000
-      if math.abs(b.foreign_until - ends) < 2500 and b.foreign > foreign then foreign = b.foreign end
+      if math.abs(b.foreign_until - ends) < SAME_WINDOW_MS and b.foreign > foreign then foreign = b.foreign end
       call('HSET', name, 'foreign', foreign, 'foreign_until', ends)
       look_again(line, true, 0)
     end

@@ -46,10 +46,12 @@ class KeptFailures(ScriptCaller):
             pipe.zcard(key)
             pipe.zrange(key, 0, 0, withscores=True)
             pipe.zrange(key, -1, -1, withscores=True)
-        told = pipe.execute()
+        answers = pipe.execute()
         return [
             (about, count, first[0][1] / 1000, last[0][1] / 1000)
-            for about, count, first, last in zip(found.values(), told[::3], told[1::3], told[2::3], strict=True)
+            for about, count, first, last in zip(
+                found.values(), answers[::3], answers[1::3], answers[2::3], strict=True
+            )
             if count and first and last
         ]
 

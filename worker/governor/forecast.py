@@ -13,12 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from worker.governor.terms import BucketLook, Look, Pause
+from worker.governor.terms import RESERVE_FRACTION, BucketLook, Look, Pause
 from worker.pauses import describe, holders
 from worker.tiers import MINUTE_MS, SECOND_MS
-
-#: How much of a window is kept for the lane now while that is used, as in the script (keys.lua).
-RESERVE_FRACTION = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +112,10 @@ def _until_all_granted(urgent: int, late: int, bucket: BucketLook, blocked: floa
 
 def _until_granted(count: int, bucket: BucketLook, blocked: float, spare: float = 0.0) -> float:
     """Seconds until so many requests have been granted on a bucket, one after the other; infinite if never."""
-    told = zip(bucket.windows, bucket.back or [()] * len(bucket.windows), strict=True)
+    paired = zip(bucket.windows, bucket.back or [()] * len(bucket.windows), strict=True)
     windows = [
         _Window(used, _limit(limit, length, bucket, spare), length / SECOND_MS, back)
-        for (used, limit, length), back in told
+        for (used, limit, length), back in paired
     ]
     return _when(count, sorted(windows, key=lambda each: -each.period), blocked) if count else 0.0
 

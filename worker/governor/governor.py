@@ -14,7 +14,7 @@ from worker.governor.reading import read_pause, read_rider
 from worker.governor.terms import (
     ALONE,
     REVOKED_MS,
-    SMALL_RESULT,
+    SMALL_RESULT_BYTES,
     Arrival,
     Claim,
     Delivery,
@@ -142,7 +142,7 @@ class Governor(KeptFailures, Observer):
         Even a full Redis takes any small result, and every result of a worker, since it tells of what has happened.
         ``early``: the task has not ended; its end, if already stored, is kept.
         """
-        urgent = working.is_set() or len(value) <= SMALL_RESULT
+        urgent = working.is_set() or len(value) <= SMALL_RESULT_BYTES
         self._call("store", key, value, ttl, int(urgent), int(early))
 
     @waits_for_redis

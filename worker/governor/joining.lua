@@ -37,8 +37,10 @@ local function merge(from, to, longest)
   end
   table.sort(times, function(a, b) return a > b end)
   call('DEL', to)
-  for first = 1, #times, 1000 do call('RPUSH', to, unpack(times, first, math.min(first + 999, #times))) end
-  call('PEXPIRE', to, longest * 1.25 + 10000)
+  for first = 1, #times, MAX_UNPACKED do
+    call('RPUSH', to, unpack(times, first, math.min(first + MAX_UNPACKED - 1, #times)))
+  end
+  call('PEXPIRE', to, longest * RING_MARGIN_FACTOR + RING_MARGIN_MS)
 end
 
 -- From now on an account draws on other buckets. What it has out is counted there, and what was used of the former ones,

@@ -75,10 +75,13 @@ local FALLBACK_MS = 50          -- when a line waits for an answer whose settlin
 local PROBATION_MS = 60000      -- how long after its birth an unknown bucket sends one request before the rest
 local MAX_RESET_ERROR_MS = 1500 -- RateLimit-Reset is whole seconds: how far the window's start may be off
 local MAX_TASKS_PER_TURN = 16   -- of a line, so that lines share the workers' slots
-local RESERVE_FRACTION = 0.05   -- of a window, kept for the lane now in a bucket where that was used …
-local RECENT_MS = 600000        -- … within this time, so that no long read makes a quick call wait for the next window
+local RECENT_MS = 600000        -- a bucket keeps its reserve for the lane now for so long after that was used, so that no
+                                -- long read makes a quick call wait for the next window
 local ONCE_MS = 120000          -- how long a second publishing of a task is known as such
 local SPAN_MS, SPANS = 10000, 6 -- what goes together is counted in so many spans, and the present one
+local WANTED_MARGIN_MS = 2000   -- after the turn of a process that sends a request itself, for it to ask again
+local RING_MARGIN_MS, RING_MARGIN_FACTOR = 10000, 1.25  -- by which a ring outlives its longest window
+local MAX_UNPACKED = 1000       -- values in one command, since Lua's stack has bounds
 local MAX_TOKENS = 64           -- workers of a queue that are woken at once
 local MAX_SURPLUS_ENTRIES = 64  -- by which a ring may be too long before it is cut
 local REUNION_MS = 2000         -- after a failover, for the workers to tell of the requests that they have under way
@@ -129,7 +132,9 @@ local function write_at_end(command, name, value, second)
     values = {}
     writes[command][name] = values
     afterwards[#afterwards + 1] = function()
-      for i = 1, #values, 1000 do call(command, name, unpack(values, i, math.min(i + 999, #values))) end
+      for i = 1, #values, MAX_UNPACKED do
+        call(command, name, unpack(values, i, math.min(i + MAX_UNPACKED - 1, #values)))
+      end
     end
   end
   values[#values + 1] = value

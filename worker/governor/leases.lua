@@ -24,7 +24,9 @@ local function remember(b, number)
   end
   -- It has to outlive the longest window by any answer in it; to write that down each time would cost as much as the
   -- answer.
-  if call('PTTL', ring) < b.longest + 10000 then call('PEXPIRE', ring, b.longest * 1.25 + 10000) end
+  if call('PTTL', ring) < b.longest + RING_MARGIN_MS then
+    call('PEXPIRE', ring, b.longest * RING_MARGIN_FACTOR + RING_MARGIN_MS)
+  end
   return length
 end
 

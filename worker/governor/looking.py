@@ -12,10 +12,10 @@ from worker.redis.patience import waits_for_redis
 from worker.tiers import DAY_MS, MINUTE_MS
 
 #: Lines that are looked at in one step, which takes Redis a few milliseconds.
-LINES_A_LOOK = 50
+LINES_PER_LOOK = 50
 
 #: Lines whose tasks are counted in one step, which takes as long.
-LINES_A_COUNT = 1_000
+LINES_PER_COUNT = 1_000
 
 #: From the grant of a request to its answer, at most: it counts from the answer on.
 LONGEST_REQUEST_MS = 120_000
@@ -42,8 +42,8 @@ class Observer(ScriptCaller):
         names = sorted(self.lines() if lines is None else set(lines))
         seen: list[Any] = []
         moment = self.now() / 1000
-        for first in range(0, len(names), LINES_A_LOOK):
-            seen += self._call("look_at", *names[first : first + LINES_A_LOOK])
+        for first in range(0, len(names), LINES_PER_LOOK):
+            seen += self._call("look_at", *names[first : first + LINES_PER_LOOK])
         return [read_look(name, each, moment) for name, each in zip(names, seen, strict=True) if each]
 
     def look_at(self, line: str) -> Look | None:
@@ -56,8 +56,8 @@ class Observer(ScriptCaller):
         It costs Redis a fraction of a look: what is used of the windows has to be counted.
         """
         names, found = self.lines(), list[int]()
-        for first in range(0, len(names), LINES_A_COUNT):
-            found += self._call("counts", *names[first : first + LINES_A_COUNT])
+        for first in range(0, len(names), LINES_PER_COUNT):
+            found += self._call("counts", *names[first : first + LINES_PER_COUNT])
         return dict(zip(names, zip(found[::3], found[1::3], found[2::3], strict=True), strict=True))
 
     def lines(self, account: str = "") -> list[str]:
@@ -101,5 +101,5 @@ class Observer(ScriptCaller):
         """Return how many tasks at once each worker takes that was heard of lately."""
         found: Any = self._client.hgetall(f"{self._prefix}workers")
         moment = self.now() if found else 0
-        told = ((name.decode(), value.decode().split("|")) for name, value in found.items())
-        return {name: int(slots) for name, (until, slots, _) in told if int(until) >= moment}
+        announced = ((name.decode(), value.decode().split("|")) for name, value in found.items())
+        return {name: int(slots) for name, (until, slots, _) in announced if int(until) >= moment}

@@ -9,7 +9,7 @@ import redis
 
 from worker.governor import under_way
 from worker.governor.script import script_of
-from worker.governor.terms import PREFIX
+from worker.governor.terms import KEY_PREFIX
 from worker.redis.nodes import ToPrimary, at_new_primary
 from worker.redis.replicas import run_confirmed
 from worker.settings import get_settings
@@ -60,18 +60,18 @@ class Operations:
         return [operation, self._clock() if self._clock else "", *arguments]
 
 
-def tell_of_requests(connection: ToPrimary, primary: str) -> None:
-    """Tell a primary, which may have been a replica until now, who was it before and what is under way there."""
+def announce_requests(connection: ToPrimary, primary: str) -> None:
+    """Announce to a primary, which may have been a replica until now, the one before it and the requests under way."""
     operations: list[tuple[Any, ...]] = [("history", "", primary)]
     settings = get_settings()
     for name in settings.redis_names:
         if settings.redis_called(name) == connection.address:
-            told = under_way.to_tell(None if name == settings.redis_name else name)
-            operations += [("under_way", "", *each) for each in told]
+            requests = under_way.known(None if name == settings.redis_name else name)
+            operations += [("under_way", "", *each) for each in requests]
     for operation in operations:
-        command = ("EVAL", script_of(operation[0]), 1, PREFIX, *operation)
+        command = ("EVAL", script_of(operation[0]), 1, KEY_PREFIX, *operation)
         connection.send_command(*command, check_health=False)  # type: ignore[no-untyped-call]
         connection.read_response()
 
 
-at_new_primary.append(tell_of_requests)
+at_new_primary.append(announce_requests)

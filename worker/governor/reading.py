@@ -13,9 +13,9 @@ from worker.tiers import MINUTE_MS
 def read_pause(what: str, value: bytes, moment: int) -> Pause:
     """Return a pause from its field of the hash ``paused``; ``moment`` is now, in ms."""
     probe, _, about = value.split(b"|", 2)
-    told = orjson.loads(about)
+    fields = orjson.loads(about)
     tried = max(0.0, (int(probe) - moment) / 1000) if int(probe) else None
-    return Pause(what, told["by"], told["why"], told["since"], tried, told["key"], told.get("remedy", ""))
+    return Pause(what, fields["by"], fields["why"], fields["since"], tried, fields["key"], fields.get("remedy", ""))
 
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
@@ -25,10 +25,10 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
     buckets = []
     for name, lengths in parts:
         flight, adopted, foreign, until, urgent = (int(float(each)) for each in rest[:5])
-        told, rest = rest[5 : 5 + 2 * len(lengths)], rest[5 + 2 * len(lengths) :]
+        uses, rest = rest[5 : 5 + 2 * len(lengths)], rest[5 + 2 * len(lengths) :]
         windows = (
             (int(used), adopted if adopted and length == MINUTE_MS else limit, length)
-            for used, (limit, length) in zip(told[::2], lengths, strict=True)
+            for used, (limit, length) in zip(uses[::2], lengths, strict=True)
         )
         buckets.append(
             BucketLook(
@@ -38,7 +38,7 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
                 foreign,
                 max(0.0, until / 1000 - moment),
                 max(0.0, urgent / 1000 - moment),
-                tuple(_seconds(back) for back in told[1::2]),
+                tuple(_seconds(back) for back in uses[1::2]),
             )
         )
     ages = [max(0.0, moment - float(each)) if each else None for each in since.split(b"|")]

@@ -16,8 +16,8 @@ function ops.withdraw(id, result_key, result, ttl, ours)
   if not line and (call('HEXISTS', P .. 'holder', id) == 1 or ours ~= '1' and not is_leased(id)) then return 0 end
   -- It may have been carried out, or has been: the worker that gets it says so.
   if call('EXISTS', key('sent', id), key('outcome', id)) > 0 then return 0 end
-  local told = (call('GET', result_key) or ''):sub(1, 60)
-  if told == '' or told:find('"RETRY"', 1, true) then
+  local stored = (call('GET', result_key) or ''):sub(1, 60)
+  if stored == '' or stored:find('"RETRY"', 1, true) then
     call('SET', result_key, result, 'EX', ttl)
     call('PUBLISH', result_key, result)
   end

@@ -69,8 +69,8 @@ end
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
 -- The end of a request that several tasks travelled with, in one step: its lease is settled as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
---   how = told  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
---   how = wait  it waits again, with `what` as its share, after the delay; the result tells that and why
+--   how = decided  what has become of it is kept as `what`, and its message goes to a worker, which ends it as any other
+--   how = wait  it waits again, with `what` as its share, after the delay; the result says so, and why
 -- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named was not sent: it waits again, and
 -- goes alone.
 function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten,
@@ -78,8 +78,8 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   local riding = call('HGET', P .. 'riding', carrier)
   local held_by = call('HGET', P .. 'holder', carrier)
   if not riding or held_by and held_by ~= tag then return -1 end
-  local told, riders, fates, over, waiting, unsent = { ... }, riders_of(carrier), {}, {}, {}, {}
-  for i = 1, #told, 5 do fates[told[i]] = i end
+  local given, riders, places, over, waiting, unsent = { ... }, riders_of(carrier), {}, {}, {}, {}
+  for i = 1, #given, 5 do places[given[i]] = i end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   call('HDEL', P .. 'riding', carrier)
@@ -88,13 +88,13 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   close_leases(ids_of(riders), false)
   local adopted = settled(carrier, used, limit, remaining, reset, block, accepted_key, unanswered)
   for _, each in ipairs(riders) do
-    local i = fates[each.id]
+    local i = places[each.id]
     local how, what, name, value
-    if i then how, what, name, value = unpack(told, i + 1, i + 4) end
+    if i then how, what, name, value = unpack(given, i + 1, i + 4) end
     if how == 'done' then
       over[#over + 1] = each.id
       if name ~= '' then publish(name, value, ttl) end
-    elseif how == 'told' then
+    elseif how == 'decided' then
       local queue = load_line(each.line).queue
       call('SET', key('outcome', each.id), what, 'PX', 7 * DAY_MS)
       call('LPUSH', queue, each.message)

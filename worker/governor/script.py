@@ -10,6 +10,11 @@ import re
 from functools import cache
 from importlib import resources
 
+from worker.governor.terms import RESERVE_FRACTION
+
+#: What the scripts share with Python.
+SHARED = f"local RESERVE_FRACTION = {RESERVE_FRACTION}"
+
 #: What operations build on. Each file may use the locals of those before it.
 FOUNDATIONS = ("keys", "windows", "slots", "leases", "waiting", "pauses", "sharing", "turns", "serving", "ending")
 
@@ -62,7 +67,9 @@ def _files() -> dict[str, str]:
 def _script(file: str) -> str:
     basis, *used = FOUNDATIONS[: FOUNDATIONS.index(OPERATIONS[file]) + 1]
     first = [FIRST[file]] if file in FIRST else []
-    return "\n".join(_text(part) for part in (basis, *first, *used, *BESIDES.get(file, ()), file, "dispatch"))
+    return "\n".join(
+        (SHARED, *(_text(part) for part in (basis, *first, *used, *BESIDES.get(file, ()), file, "dispatch")))
+    )
 
 
 def _text(file: str) -> str:

@@ -133,8 +133,8 @@ local function carry(line, ahead, birth)
   call('HSET', P .. 'lease', unpack(leases))
   call('ZADD', P .. 'granted', unpack(deadlines))
   if carrier.line ~= line then enter_line(carrier.line, carrier.text) end
-  local told = cjson.encode(id)
-  send_off({ id }, { CARRIER:format(told, told, told, carrier.spec.queue) }, carrier.line, carrier.spec)
+  local quoted = cjson.encode(id)
+  send_off({ id }, { CARRIER:format(quoted, quoted, quoted, carrier.spec.queue) }, carrier.line, carrier.spec)
   for _, b in ipairs(carrier.spec.buckets) do b.flight = b.flight + 1 end
   return #ids, now
 end

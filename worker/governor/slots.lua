@@ -90,8 +90,8 @@ end
 local function weights_of_all(queue)
   if not weighted then return call('HLEN', key('out', queue)) end
   local accounts, sum = call('HKEYS', key('out', queue)), 0
-  for first = 1, #accounts, 1000 do
-    local last = math.min(first + 999, #accounts)
+  for first = 1, #accounts, MAX_UNPACKED do
+    local last = math.min(first + MAX_UNPACKED - 1, #accounts)
     for _, weight in ipairs(call('HMGET', P .. 'weights', unpack(accounts, first, last))) do
       sum = sum + (tonumber(weight) or 1)
     end

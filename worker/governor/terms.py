@@ -11,16 +11,20 @@ from worker.pauses import describe, how_to_resume
 if TYPE_CHECKING:
     from worker.api.jsonapi import Quota
 
-PREFIX = "klaviyo:"
+#: What each of our keys in Redis begins with.
+KEY_PREFIX = "klaviyo:"
 
 #: First line of a foreign script that a full server must take, too (see keys.lua). In a cluster every key has a tag.
-EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{PREFIX}none')\n"
+EVEN_IF_FULL = f"redis.call('DEL', (KEYS[1]:match('^{{[^}}]*}}:') or '') .. '{KEY_PREFIX}none')\n"
 
 #: Instead of a fingerprint: Klaviyo accepts a worker's key, whichever was refused before.
 ANY_KEY = "*"
 
 #: Results up to this many bytes are stored even when Redis is full: ending the task frees about as much memory.
-SMALL_RESULT = 65_536
+SMALL_RESULT_BYTES = 65_536
+
+#: The part of a window that is kept for the lane now, while that is used.
+RESERVE_FRACTION = 0.05
 
 #: Milliseconds for which a revocation is remembered; a day if the task waited and was taken out.
 REVOKED_MS = 30 * 86_400_000
@@ -48,12 +52,12 @@ class Claim:
     """The answer to the claim of a lease, and the attempts that its task has used.
 
     ``none``: there is no lease. ``unknown``: the action must not be repeated, and an earlier request of this task may
-    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more. ``told``: it has
-    travelled with others, and ``reason`` is what became of it, as `Fate.what` says.
+    have been carried out. ``revoked`` (see ``reason``), ``expired``: nobody wants it any more. ``decided``: it has
+    travelled with others, and ``reason`` is its outcome, as `Fate.what` says.
     ``roomless``: how often Redis had no room for its result.
     """
 
-    state: Literal["ok", "none", "unknown", "revoked", "expired", "told"]
+    state: Literal["ok", "none", "unknown", "revoked", "expired", "decided"]
     attempts: int
     reason: str = ""
     roomless: int = 0
@@ -122,12 +126,13 @@ class Rider:
 class Fate:
     """What becomes of a task when the request that it travelled with has ended.
 
-    ``done``: it is over, with the result ``value`` under ``key``, if anybody wants one. ``told``: its message goes to a
-    worker, which ends it as ``what`` says. ``wait``: it waits again, with ``what`` as its share; ``value`` says why.
+    ``done``: it is over, with the result ``value`` under ``key``, if anybody wants one.
+    ``decided``: its message goes to a worker, which ends it as ``what`` says. ``wait``: it waits again, with ``what``
+    as its share; ``value`` says why.
     """
 
     task_id: str
-    how: Literal["done", "told", "wait"]
+    how: Literal["done", "decided", "wait"]
     what: str | bytes = ""
     key: str = ""
     value: str | bytes = b""

@@ -12,10 +12,10 @@ from worker.redis.elsewhere import elsewhere
 #: further behind.
 REMEMBERED_S = 60.0
 
-#: What the script is told of a request: its task, holder, line and spec, ms that it may take, and 1 if unrepeatable.
+#: A request, as the script takes it: its task, holder, line and spec, ms that it may take, and 1 if unrepeatable.
 UnderWay = tuple[str, str, str, str, int, int]
 
-#: By the task, or by the id that several share: what to tell of the request, whose part in it must not be repeated, and
+#: By the task, or by the id that several share: what describes the request, whose part in it must not be repeated, and
 #: which other Redis was the current one.
 _requests: dict[str, tuple[Callable[[], UnderWay], Collection[str], str | None]] = {}
 
@@ -23,9 +23,9 @@ _requests: dict[str, tuple[Callable[[], UnderWay], Collection[str], str | None]]
 _unrepeatable: deque[tuple[float, str, str | None]] = deque()
 
 
-def begin(task_id: str, tell: Callable[[], UnderWay], unrepeatable: Collection[str]) -> None:
+def begin(task_id: str, describe: Callable[[], UnderWay], unrepeatable: Collection[str]) -> None:
     """Note that a request is about to be sent. ``unrepeatable``: the tasks whose part in it must not be repeated."""
-    _requests[task_id] = tell, unrepeatable, elsewhere()
+    _requests[task_id] = describe, unrepeatable, elsewhere()
 
 
 def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,15 +37,15 @@ def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monoton
             _unrepeatable.popleft()
 
 
-def to_tell(name: str | None = None) -> Iterator[UnderWay]:
+def known(name: str | None = None) -> Iterator[UnderWay]:
     """Every request that is under way, and those of the last minute that must not be repeated.
 
     ``name``: those of another Redis (`worker.redis.elsewhere`).
     """
-    for tell, unrepeatable, of in list(_requests.values()):
+    for describe, unrepeatable, of in list(_requests.values()):
         if of == name:
             yield from map(_sent, unrepeatable)
-            yield tell()
+            yield describe()
     for _, task_id, of in list(_unrepeatable):
         if of == name:
             yield _sent(task_id)

@@ -130,10 +130,10 @@ local function wake_all()
   for _, line in ipairs(call('HKEYS', P .. 'lines')) do call('ZADD', P .. 'due', 'LT', now, line) end
 end
 
--- Whether a result tells an end.
+-- Whether a result is that of a task that has ended.
 local function has_ended(name)
-  local told = (call('GET', name) or ''):sub(1, 40)
+  local result = (call('GET', name) or ''):sub(1, 40)
   for _, state in ipairs({ 'SUCCESS', 'FAILURE', 'REVOKED' }) do
-    if told:find('"' .. state .. '"', 1, true) then return true end
+    if result:find('"' .. state .. '"', 1, true) then return true end
   end
 end

@@ -60,8 +60,8 @@ local carriers, carries = {}, nil
 local function load_carrier(line)
   if carries == nil then carries = call('EXISTS', P .. 'carriers') == 1 end
   if carries and carriers[line] == nil then
-    local told = call('HGET', P .. 'carriers', line)
-    local most, bytes, name, text = (told or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
+    local stored = call('HGET', P .. 'carriers', line)
+    local most, bytes, name, text = (stored or ''):match('^(%d+) (%d+) (%S+) (%S+)$')
     carriers[line] = most and {
       most = tonumber(most), bytes = tonumber(bytes), line = name, text = text,
       spec = name == line and load_line(line) or parse(text),

@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 from worker.accounts.companies import find_accounts_to_learn
 from worker.accounts.lookup import account
 from worker.accounts.stored import get_account_store
-from worker.accounts.weights import tell_all_weights, tell_weights
+from worker.accounts.weights import set_all_weights, set_weights
 from worker.errors import SettingsError
 from worker.failures import kept
 from worker.governor import get_governor
@@ -34,7 +34,7 @@ logger = get_logger(__name__)
 TICK_INTERVAL_S, BEAT_INTERVAL_S, BEAT_TTL_S = 0.015, 2.0, 10.0
 
 #: Seconds between two sendings of the events of tasks.
-TELL_INTERVAL_S = 0.1
+EVENTS_INTERVAL_S = 0.1
 
 #: Seconds between two checks whether a full Redis has room again, if something waits for that.
 ROOM_INTERVAL_S = 2.0
@@ -89,17 +89,17 @@ class GovernorStep(bootsteps.StartStopStep):
             self._generation, changed = get_account_store().changes(self._generation)
             if changed:
                 _resume_changed()
-                tell_weights(get_settings(), changed)
+                set_weights(get_settings(), changed)
 
         def learn_companies() -> None:
             if find_accounts_to_learn(get_settings()):
                 consumer.app.send_task(LEARN_COMPANIES)
 
-        def tell() -> None:
+        def send_events() -> None:
             consumer.event_dispatcher.flush()
 
         speak_through(consumer.event_dispatcher)
-        for first in (beat, _resume_changed, notice_accounts, lambda: tell_all_weights(get_settings()), _note_names):
+        for first in (beat, _resume_changed, notice_accounts, lambda: set_all_weights(get_settings()), _note_names):
             self._take_turn(first)
         turns = (
             (TICK_INTERVAL_S, governor.tick),
@@ -109,7 +109,7 @@ class GovernorStep(bootsteps.StartStopStep):
             (ROOM_INTERVAL_S, governor.use_room),
             (ACCOUNTS_INTERVAL_S, notice_accounts),
             (COMPANIES_INTERVAL_S, learn_companies),
-            (TELL_INTERVAL_S, tell),
+            (EVENTS_INTERVAL_S, send_events),
             (PRUNE_INTERVAL_S, kept.prune),
             (NOTE_INTERVAL_S, _note_names),
         )

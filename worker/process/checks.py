@@ -58,17 +58,17 @@ def check_redis() -> Iterator[Finding]:
         yield Finding("bad", "Redis", unreachable(error))
 
 
-def _check_server(told: dict[str, Any]) -> Iterator[Finding]:
-    name, version = ("Valkey", told["valkey_version"]) if "valkey_version" in told else ("Redis", told["redis_version"])
+def _check_server(info: dict[str, Any]) -> Iterator[Finding]:
+    name, version = ("Valkey", info["valkey_version"]) if "valkey_version" in info else ("Redis", info["redis_version"])
     # Valkey calls itself Redis 7.2.4 too, for programs that know only Redis.
     if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM_VERSION:
         needed = ".".join(str(part) for part in MINIMUM_VERSION)
         yield Finding("bad", "Redis", f"version {version} is too old: at least {needed} is needed.")
         return
     # Only the embedded server has no port at all.
-    kind = "embedded, on a private socket" if told.get("tcp_port") == 0 else "not embedded"
+    kind = "embedded, on a private socket" if info.get("tcp_port") == 0 else "not embedded"
     yield Finding("good", "Redis", f"{name} {version} at {address()} ({kind})")
-    yield from _check_role_and_memory(told)
+    yield from _check_role_and_memory(info)
     for pause in get_governor().paused():
         yield Finding("warning", "paused", f"{describe(pause.what)}: {pause.cause}. {pause.how_to_resume}")
     yield from _check_stored_accounts()
@@ -83,13 +83,13 @@ def _check_stored_accounts() -> Iterator[Finding]:
             yield Finding("bad", f"account {each.alias}", f"{each.unreadable}. Until then its tasks wait.")
 
 
-def _check_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
-    if told.get("role") == "slave":
+def _check_role_and_memory(info: dict[str, Any]) -> Iterator[Finding]:
+    if info.get("role") == "slave":
         yield Finding("bad", "Redis", "it is a replica, and takes no task: set KLAVIYO_REDIS_URL to the primary.")
-    if 0 < told.get("maxmemory", 0) <= told["used_memory"]:
+    if 0 < info.get("maxmemory", 0) <= info["used_memory"]:
         full = "Redis is full: give it more, or let the workers work off what waits (klaviyo limits)."
         yield Finding("bad", "memory", full)
-    policy = told.get("maxmemory_policy", "noeviction")
+    policy = info.get("maxmemory_policy", "noeviction")
     if policy == "noeviction":
         yield Finding("good", "eviction", "noeviction: nothing queued is thrown away")
     else:
@@ -99,7 +99,7 @@ def _check_role_and_memory(told: dict[str, Any]) -> Iterator[Finding]:
             f"maxmemory-policy is {policy}: Redis may throw queued tasks away when its memory is full. "
             "Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration).",
         )
-    if told.get("aof_enabled"):
+    if info.get("aof_enabled"):
         yield Finding("good", "on disk", "append-only file: what is queued survives a restart")
     else:
         yield Finding(

@@ -119,8 +119,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
 
     def _unreadable(self, message: Any, exc: Exception) -> None:
         task, why = unreadable.context(message), unreadable.problem(message, exc)
-        told = {"task_id": task.id}
-        logger.error("Task %s[%s] fails (%s): %s.", task.task, task.id, type(exc).__name__, why, extra=told)
+        about = {"task_id": task.id}
+        logger.error("Task %s[%s] fails (%s): %s.", task.task, task.id, type(exc).__name__, why, extra=about)
         self._fail(message, task, InputError(str(task.task), [why]))
 
     def _fail(self, message: Any, task: Any, error: Exception) -> None:

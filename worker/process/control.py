@@ -40,11 +40,11 @@ class Control(control.Control):
         with without_those_away() as missing:
             # An id does not tell on which Redis its task is.
             done = ask_each(lambda: [revoke(self.app, each) for each in maybe_list(task_id)])
-            told = super().revoke(task_id, *args, **kwargs)
+            replies = super().revoke(task_id, *args, **kwargs)
         effects = zip(*done.values(), strict=True)
         if missing.errors and not all({*each} - {Effect.FLAGGED} for each in effects):
             raise next(iter(missing.errors.values()))  # where a task may be that waits at none of the others
-        return told
+        return replies
 
     @asking_redis_once()
     def revoke_by_stamped_headers(self, headers: Any, *args: Any, **kwargs: Any) -> Any:
@@ -52,10 +52,10 @@ class Control(control.Control):
         self._know_all()
         with without_those_away() as missing:
             ask_each(lambda: revoke_stamped(self.app, headers))
-            told = super().revoke_by_stamped_headers(headers, *args, **kwargs)
+            replies = super().revoke_by_stamped_headers(headers, *args, **kwargs)
         if missing.errors:
             raise next(iter(missing.errors.values()))
-        return told
+        return replies
 
     def broadcast(self, command: str, *args: Any, **options: Any) -> Any:
         """Send a command to the workers of every Redis, or to those named in ``destination``; return their answers.

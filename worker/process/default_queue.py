@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 
 #: Celery's default queue, and how many of its messages are examined.
 QUEUE, MAX_MESSAGES = "celery", 1_000
@@ -18,7 +18,7 @@ QUEUE, MAX_MESSAGES = "celery", 1_000
 
 def count_calls(messages: Iterable[bytes]) -> Counter[str]:
     """Count the calls of our tasks among messages of any application."""
-    return Counter(name for message in messages if (name := _task(message)).startswith(PREFIX))
+    return Counter(name for message in messages if (name := _task(message)).startswith(TASK_PREFIX))
 
 
 def _task(message: bytes) -> str:

@@ -126,8 +126,8 @@ def require_different(*names: str) -> None:
 
 
 def _identity() -> tuple[str, int]:
-    told: Any = get_redis().info("server")
-    return str(told["run_id"]), get_settings().redis.db
+    info: Any = get_redis().info("server")
+    return str(info["run_id"]), get_settings().redis.db
 
 
 def _one_of(names: list[str]) -> str:

@@ -162,8 +162,8 @@ class Finisher:
                     on_adopted(adopted)
                 after()
             except Exception:
-                told = {"task_id": end.task_id}
-                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=told)
+                about = {"task_id": end.task_id}
+                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=about)
 
 
 def settle(end: End, on_adopted: OnAdopted) -> None:

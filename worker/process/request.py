@@ -16,7 +16,7 @@ from worker.messages import parts
 from worker.process import prefetched_leases, unreadable
 from worker.process.left_behind import LeftBehind
 from worker.process.state import closing
-from worker.revocation import tell
+from worker.revocation import mark_revoked
 
 logger = get_logger(__name__)
 
@@ -50,7 +50,7 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
                 governor.revoke(self.id, reason)
             prefetched_leases.return_lease(governor, self.id, self._message.delivery_tag)
             return
-        tell(self.task.app, parts(self._context.chain or ()), reason)
+        mark_revoked(self.task.app, parts(self._context.chain or ()), reason)
         super()._announce_revoked(reason, terminated, signum, expired)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
@@ -62,9 +62,9 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
             return  # its message stays on record for the next worker
         said = (self.type, self.id, exc_info.type.__name__, unreadable.ODD)
         logger.error("Task %s[%s] fails (%s): %s.", *said, extra={"task_id": self.id})
-        told, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
+        context, error = unreadable.context(self._message), InputError(str(self.type), [unreadable.ODD])
         prefetched_leases.return_lease(get_governor(), self.id, self._message.delivery_tag)
         if not issubclass(exc_info.type, Reject):  # raised for a task that has already succeeded
-            unreadable.fail(self.task.backend, told, error)
+            unreadable.fail(self.task.backend, context, error)
         task_ready(self)
         self.acknowledge()

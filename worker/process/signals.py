@@ -43,7 +43,7 @@ class Signals(bootsteps.StartStopStep):
         # Unlike a `queue.Queue`, it can be put into at any instruction.
         asked: SimpleQueue[Callable[[], None]] = SimpleQueue()
         threading.Thread(target=_do_what_is_asked, args=(asked,), name="signals", daemon=True).start()
-        does = {"SIGTERM": _stop, "SIGINT": _stop, "SIGQUIT": _stop, "SIGHUP": hangup, "SIGUSR1": _tell}
+        does = {"SIGTERM": _stop, "SIGINT": _stop, "SIGQUIT": _stop, "SIGHUP": hangup, "SIGUSR1": _log_stacks}
         for name, work in does.items():
             platforms.signals[name] = _passes_on(work, asked)
 
@@ -83,7 +83,7 @@ def _once() -> None:
     stop()
 
 
-def _tell() -> None:
+def _log_stacks() -> None:
     """Log where each thread is: the lines of code, and no value."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     stacks = [

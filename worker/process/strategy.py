@@ -11,7 +11,7 @@ from celery.exceptions import InvalidTaskError
 from celery.worker.strategy import default as celery_default
 from structlog.contextvars import bound_contextvars
 
-from worker.account_and_lane import LANES, PREFIX, Place, place_in, taken
+from worker.account_and_lane import LANES, TASK_PREFIX, Place, place_in, taken
 from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
@@ -24,7 +24,7 @@ from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
     """Return Celery's strategy for a task, which first puts the headers of a message right."""
     handler = celery_default(task, app, consumer, **kwargs)
-    tells = logging.getLogger(celery_default.__module__).isEnabledFor(logging.INFO)
+    logs_tasks = logging.getLogger(celery_default.__module__).isEnabledFor(logging.INFO)
 
     def prepared(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **options: Any) -> Any:
         headers = message.headers
@@ -49,7 +49,7 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
         headers[DELIVERY] = (channel.unacked_key, channel.unacked_index_key, message.delivery_tag)
         # The thread that ran the task acknowledges it. Celery does so in its loop, which no longer turns while the
         # worker stops, and the next worker would run the task again.
-        with bound_contextvars(**about(headers)) if tells else contextlib.nullcontext():
+        with bound_contextvars(**about(headers)) if logs_tasks else contextlib.nullcontext():
             return handler(message, body, acknowledge(message), reject, callbacks, **options)
 
     return prepared
@@ -68,7 +68,7 @@ def show_parameters(task: Any, kwargs: Mapping[str, Any]) -> str:
     if declaration := getattr(task, "declaration", None):
         return mask_values([name for name in kwargs if name in declaration.parameters])
     kind = kwargs.get("kind")
-    known = isinstance(kind, str) and f"{PREFIX}{kind}" in task.app.tasks
+    known = isinstance(kind, str) and f"{TASK_PREFIX}{kind}" in task.app.tasks
     return f"{{'kind': {kind!r}}}" if known else HIDDEN
 
 

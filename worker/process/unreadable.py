@@ -11,7 +11,7 @@ from celery.exceptions import InvalidTaskError
 from celery.utils.log import get_logger
 from kombu.exceptions import ContentDisallowed, DecodeError, OperationalError
 
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.message_headers import ACCOUNT, LANE
 from worker.redis.connection import AWAY
 
@@ -44,13 +44,13 @@ def check_message(message: Any) -> None:
     if not isinstance(payload, list | tuple) or len(payload) != 3:
         raise InvalidTaskError("its body does not have three parts")
     args, kwargs, embedded = payload
-    told = embedded or {}
-    if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(told, Mapping)):
+    embedded = embedded or {}
+    if not (isinstance(args, list | tuple) and isinstance(kwargs, Mapping) and isinstance(embedded, Mapping)):
         raise InvalidTaskError("its arguments are not a list and a mapping")
-    lists = [told.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
+    lists = [embedded.get(name) or [] for name in ("callbacks", "errbacks", "chain")]
     if not all(isinstance(each, list) and all(map(_is_signature, each)) for each in lists):
         raise InvalidTaskError("what follows it is not a signature")
-    if told.get("chord") and not _is_signature(told["chord"]):
+    if embedded.get("chord") and not _is_signature(embedded["chord"]):
         raise InvalidTaskError("its chord is not a signature")
 
 
@@ -75,9 +75,9 @@ def context(message: Any) -> Context:
     inside, waiting = (payload, payload) if isinstance(payload, Mapping) else ({}, {})
     if isinstance(payload, list | tuple) and len(payload) == 3 and isinstance(payload[2], Mapping):
         waiting = payload[2]
-    told = {**inside, **headers}
+    fields = {**inside, **headers}
     names = ("id", "task", "root_id", "parent_id", "group", "group_index")
-    known = {name: told.get(name) for name in names} | {name: waiting.get(name) for name in _WAITING}
+    known = {name: fields.get(name) for name in names} | {name: waiting.get(name) for name in _WAITING}
     if not known["id"] or not isinstance(known["id"], str):
         known["id"] = None
     return Context({**known, "delivery_info": {}})
@@ -85,9 +85,9 @@ def context(message: Any) -> Context:
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """Return what is wrong with the name of a task that we do not have, and what to do."""
-    ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
-    if near := difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1):
-        return f"no task has this name; did you mean {PREFIX + near[0]!r}?"
+    ours = [each.removeprefix(TASK_PREFIX) for each in known if each.startswith(TASK_PREFIX)]
+    if near := difflib.get_close_matches(name.removeprefix(TASK_PREFIX), ours, n=1):
+        return f"no task has this name; did you mean {TASK_PREFIX + near[0]!r}?"
     return (
         "no task of klaviyo-worker has this name: send another application's task to a queue of its own; "
         "`klaviyo actions` lists ours, each as 'klaviyo.NAME'"
@@ -113,7 +113,7 @@ def fail(backend: Any, task: Any, error: Exception) -> None:
         raise
     except Exception as odd:
         logger.error(
-            "Task %s has failed, but what waits for it could not be told: it is unreadable (%s).",
+            "Task %s has failed, but what waits for it could not be notified, as it is unreadable (%s).",
             task.id,
             type(odd).__name__,
         )

@@ -16,7 +16,7 @@ from worker.one_per_process import one_per_process
 
 #: A Redis that has kept this process waiting in vain is left out for so many times as long. One that refuses at once
 #: may be asked again at once.
-REST = 3
+REST_FACTOR = 3
 
 
 @dataclass
@@ -66,7 +66,7 @@ def _known() -> dict[str, tuple[Exception, float]]:
 
 def remember(name: str, error: Exception, seconds: float) -> None:
     """Leave out a Redis for a while that was waited for in vain."""
-    _known()[name] = error, time.monotonic() + REST * seconds
+    _known()[name] = error, time.monotonic() + REST_FACTOR * seconds
 
 
 def lately_away(name: str) -> Exception | None:

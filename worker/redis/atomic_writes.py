@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from worker.governor import EVEN_IF_FULL, PREFIX
+from worker.governor import EVEN_IF_FULL, KEY_PREFIX
 from worker.process.state import working
 from worker.redis.connection import get_redis
 from worker.redis.patience import waits_for_redis
@@ -33,5 +33,5 @@ return answers
 def write(*commands: Sequence[Any]) -> list[Any]:
     """Carry out these commands, all or none. Return what Redis answers to each."""
     words = [word for command in commands for word in (len(command), *command)]
-    answers: list[Any] = get_redis().register_script(SCRIPT)([PREFIX], [int(working.is_set()), *words])
+    answers: list[Any] = get_redis().register_script(SCRIPT)([KEY_PREFIX], [int(working.is_set()), *words])
     return answers

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from worker.governor import PREFIX
+from worker.governor import KEY_PREFIX
 from worker.redis.connection import Full, get_redis
 from worker.redis.patience import waits_for_redis
 from worker.settings import Settings
@@ -15,7 +15,7 @@ from worker.settings import Settings
 #: it is remembered that a Redis was in the settings.
 NOTE_INTERVAL_S, RUNNING_S, KEPT_S = 60.0, 150.0, 14 * 86_400.0
 
-_KEY = f"{PREFIX}homes"
+_KEY = f"{KEY_PREFIX}homes"
 _CALLED, _KNOWN = "called", "known"
 
 

@@ -13,7 +13,7 @@ import time
 import orjson
 
 from worker.api.jsonapi import Envelope
-from worker.governor import SMALL_RESULT, get_governor
+from worker.governor import SMALL_RESULT_BYTES, get_governor
 from worker.process.state import closing
 from worker.redis.patience import RETRY_PAUSE_S
 
@@ -42,7 +42,7 @@ def has_memory() -> bool:
 def size_if_large(envelope: Envelope) -> int | None:
     """Return the bytes of a result; None if it is small enough to be stored even when Redis is full."""
     size = len(orjson.dumps(envelope))
-    return size if size > SMALL_RESULT else None
+    return size if size > SMALL_RESULT_BYTES else None
 
 
 def full_reason(size: int | None = None) -> str:

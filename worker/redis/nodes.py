@@ -77,10 +77,10 @@ class ToPrimary(redis.Connection):
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, then make sure that this server is the primary."""
         super().on_connect_check_health(check_health=check_health)
-        told = _replication(self)
-        if told.get("role") != "master":
+        replication = _replication(self)
+        if replication.get("role") != "master":
             raise redis.ConnectionError(f"{self.host}:{self.port} is a replica: a failover is under way")
-        self._meet(told.get("master_replid", ""))
+        self._meet(replication.get("master_replid", ""))
 
     def _meet(self, primary: str) -> None:
         if primary != _met.get(self.address):
@@ -146,7 +146,7 @@ class _Directory:
         why = []
         for node in list(self._nodes):
             try:
-                if found := _told(self._address, *node):
+                if found := _ask_node(self._address, *node):
                     self._nodes.remove(node)
                     self._nodes.insert(0, node)
                     self._asked_at, self._said = time.monotonic(), found
@@ -170,7 +170,7 @@ class _Directory:
         return self._said != primary
 
 
-def _told(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
+def _ask_node(address: RedisAddress, host: str, port: int) -> tuple[str, int] | None:
     """What one node says."""
     client = _asking(address, host, port)
     try:

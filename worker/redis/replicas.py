@@ -13,7 +13,7 @@ from worker.redis.connection import NotReplicated
 from worker.settings import get_settings
 
 #: Part of the time that a client waits for an answer in which replicas have to confirm a write.
-CONFIRMING_FRACTION = 0.8
+CONFIRMING_TIMEOUT_FRACTION = 0.8
 
 
 def run_for_caller(client: redis.Redis, script: Script, key: str, arguments: Sequence[Any]) -> Any:
@@ -38,7 +38,7 @@ def run_confirmed(client: redis.Redis, script: Script, key: str, arguments: Sequ
     if not (replicas := get_settings().redis_replicas):
         return script([key], arguments)
     pool = client.connection_pool
-    seconds = CONFIRMING_FRACTION * pool.connection_kwargs["socket_timeout"]
+    seconds = CONFIRMING_TIMEOUT_FRACTION * pool.connection_kwargs["socket_timeout"]
     connection: Any = pool.get_connection()
     try:
         # On one connection: Redis waits for what was last written by whoever asks.

@@ -26,11 +26,11 @@ _through: list[EventDispatcher] = []
 
 
 def speak_through(dispatcher: EventDispatcher | None) -> None:
-    """Send the events of `tell` with this dispatcher from now on; with None, send nothing."""
+    """Let `send_event` use this dispatcher from now on; with None, it sends nothing."""
     _through[:] = [dispatcher] if dispatcher else []
 
 
-def tell(type: str, **fields: Any) -> None:
+def send_event(type: str, **fields: Any) -> None:
     """If this process is a worker, send an event of a task that Celery itself does not notice."""
     for dispatcher in _through:
         dispatcher.send(type, **fields)

@@ -22,7 +22,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.processors import JSONRenderer, TimeStamper, format_exc_info
 from structlog.typing import EventDict
 
-from worker.account_and_lane import LANES, PREFIX, place_of
+from worker.account_and_lane import LANES, TASK_PREFIX, place_of
 from worker.accounts.lookup import DEFAULT
 from worker.errors import KlaviyoError
 from worker.message_headers import ATTEMPT
@@ -91,18 +91,18 @@ def add_origin(_: Any, __: str, event: EventDict) -> EventDict:
 
 def add_task(_: Any, __: str, event: EventDict) -> EventDict:
     """Add the task that a line is about: the one that Celery names, else the one that this thread carries out."""
-    told = getattr(event["_record"], "data", None)
-    if isinstance(told, dict) and "id" in told:
-        event["action"], event["task_id"] = str(told.get("name")).removeprefix(PREFIX), told["id"]
-        if "return_value" in told and (summary := current_summary()):
-            event["event"] = f"Task {told['name']}[{told['id']}] succeeded in {told['runtime']:.3f} s: {summary}"
+    data = getattr(event["_record"], "data", None)
+    if isinstance(data, dict) and "id" in data:
+        event["action"], event["task_id"] = str(data.get("name")).removeprefix(TASK_PREFIX), data["id"]
+        if "return_value" in data and (summary := current_summary()):
+            event["event"] = f"Task {data['name']}[{data['id']}] succeeded in {data['runtime']:.3f} s: {summary}"
     task = get_current_task()
     if task is not None and task.request.id:
         request = task.request
         place = place_of(request)
         about = {
             "account": place.account or DEFAULT,
-            "action": str(task.name).removeprefix(PREFIX),
+            "action": str(task.name).removeprefix(TASK_PREFIX),
             "task_id": request.id,
             "lane": place.lane if place.lane != LANES[0] else None,
             "attempt": request.get(ATTEMPT),

@@ -16,7 +16,7 @@ from worker.governor import Delivery
 from worker.message_headers import DELIVERY
 from worker.process.left_behind import unacknowledged_if_left
 from worker.process.state import acknowledged_by_redis, closing, left_behind
-from worker.telemetry.events import tell
+from worker.telemetry.events import send_event
 from worker.together.riding import ride
 
 #: Its name, as the governor's script writes it.
@@ -42,7 +42,7 @@ class Carrier(Task):  # type: ignore[type-arg]
             left_behind.add(delivery.tag)
             raise Ignore("the worker is stopping")
         with unacknowledged_if_left(request):
-            if ride(self.app, request.id, delivery, tell):
+            if ride(self.app, request.id, delivery, send_event):
                 acknowledged_by_redis.add(delivery.tag)
 
 

@@ -22,7 +22,7 @@ from kombu.utils.encoding import bytes_to_str
 from worker.account_and_lane import taken
 from worker.api.jsonapi import Envelope
 from worker.backoff import backoff
-from worker.carrying_out import WaitingReason, count_attempts, make_call, pause_account
+from worker.carrying_out import WaitingReason, count_attempts, make_call, outcome, pause_account
 from worker.errors import (
     KlaviyoError,
     Malformed,
@@ -33,34 +33,34 @@ from worker.errors import (
     Unauthorized,
     Unavailable,
 )
-from worker.execution import Call, exchange, given_up, lost, tell_adopted
-from worker.governor import PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
+from worker.execution import Call, exchange, log_adopted, lost
+from worker.governor import KEY_PREFIX, Arrival, Delivery, Fate, Governor, Rider, Settlement, get_governor
 from worker.message_headers import DELIVERY
 from worker.messages import unpacked
 from worker.redis.memory import size_if_large
 from worker.reminders import remind, see_to
 from worker.settings import Settings, get_settings
+from worker.together.dividing import Part, divided, split
 from worker.together.sharing import Sharing, sharing_of
-from worker.together.traveling import Part, divided, outcome, split
 
 logger = get_logger(__name__)
 
 #: Into how many parts a request is split each time that it has failed again: after five times, each of a thousand calls
 #: is alone.
-QUARTERS = 4
+PARTS_PER_SPLIT = 4
 
 #: The kind of reminder for calls that were handed over to a job, and the seconds after which somebody checks that the
 #: job is open: `tasks.jobs` does.
 CARRIED, HANDED_OVER_AFTER_S = "carried", 60.0
 
 #: Calls that a job carries have no delivery from the broker.
-NO_DELIVERY = Delivery(f"{PREFIX}unacked", f"{PREFIX}unacked_index", "")
+NO_DELIVERY = Delivery(f"{KEY_PREFIX}unacked", f"{KEY_PREFIX}unacked_index", "")
 
 #: What is logged if their messages, or the answer, are not what they should be.
 ODD = "%d calls that were to share a request wait again, and each will be sent by itself."
 
-#: Sends one task event: its type, and its fields.
-Tell = Callable[..., None]
+#: Sends one task event, of a type and with fields.
+SendEvent = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class Passenger:
 
     def received(self) -> dict[str, Any]:
         """The fields of its events."""
-        told = {name: self.headers.get(name) for name in ("root_id", "parent_id", "eta", "expires")}
+        carried_over = {name: self.headers.get(name) for name in ("root_id", "parent_id", "eta", "expires")}
         shown = {"args": self.headers.get("argsrepr"), "kwargs": self.headers.get("kwargsrepr")}
-        return {"uuid": self.rider.task_id, "name": self.headers["task"], "retries": 0, **shown, **told}
+        return {"uuid": self.rider.task_id, "name": self.headers["task"], "retries": 0, **shown, **carried_over}
 
 
-def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
+def ride(app: Celery, carrier: str, delivery: Delivery, send_event: SendEvent) -> bool:
     """Carry out the request that has this id. Return True if its delivery has been acknowledged.
 
     Raises:
@@ -100,23 +100,23 @@ def ride(app: Celery, carrier: str, delivery: Delivery, tell: Tell) -> bool:
     except Exception:
         logger.exception(ODD, len(riders))
     if passengers and passengers[0].sharing.by_job:
-        return _handed_over(passengers, carrier, delivery, governor, tell)
+        return _handed_over(passengers, carrier, delivery, governor, send_event)
     if passengers:
-        arrival = _carried(app, passengers, carrier, delivery, governor, settings, tell)
+        arrival = _carried(app, passengers, carrier, delivery, governor, settings, send_event)
     adopted = governor.arrive(delivery, carrier, arrival)
     if adopted is None:
         return False
     logger.info("%d calls shared request %s.", len(riders), carrier)
     if adopted:
-        tell_adopted(passengers[0].call, adopted)
+        log_adopted(passengers[0].call, adopted)
     return True
 
 
 def _handed_over(
-    passengers: Sequence[Passenger], carrier: str, delivery: Delivery, governor: Governor, tell: Tell
+    passengers: Sequence[Passenger], carrier: str, delivery: Delivery, governor: Governor, send_event: SendEvent
 ) -> bool:
     """Hand the calls over to a job of Klaviyo's, which `tasks.jobs` opens for them."""
-    _tell_begun(passengers, tell)
+    _send_begun(passengers, send_event)
     # Written beforehand: if this worker dies next, another one opens the job.
     reminder = f"{CARRIED}|{carrier}"
     remind(reminder, HANDED_OVER_AFTER_S)
@@ -131,10 +131,12 @@ def passengers_of(app: Celery, carrier: str) -> list[Passenger]:
     return _passengers(app, get_governor().riders(carrier), NO_DELIVERY)
 
 
-def end_with_job(app: Celery, passengers: Sequence[Passenger], parts: Sequence[Part], carrier: str, tell: Tell) -> None:
+def end_with_job(
+    app: Celery, passengers: Sequence[Passenger], parts: Sequence[Part], carrier: str, send_event: SendEvent
+) -> None:
     """End the calls that a job has carried, each as its part says."""
     settings = get_settings()
-    fates = _fates(app, passengers, parts, None, 0.0, settings, tell)
+    fates = _fates(app, passengers, parts, None, 0.0, settings, send_event)
     get_governor().arrive(NO_DELIVERY, carrier, Arrival(Settlement(used=False), fates, ttl=settings.result_expires))
 
 
@@ -159,12 +161,12 @@ def _carried(
     delivery: Delivery,
     governor: Governor,
     settings: Settings,
-    tell: Tell,
+    send_event: SendEvent,
 ) -> Arrival:
     """Send the request. Return what becomes of each call."""
     first = passengers[0].call
     sharing = passengers[0].sharing
-    _tell_begun(passengers, tell)
+    _send_begun(passengers, send_event)
     began = time.monotonic()
     unrepeatable = [each.rider.task_id for each in passengers if not each.call.repeat.blindly]
     ends: list[Settlement] = []
@@ -189,15 +191,15 @@ def _carried(
         pause_account(answer)
     attempt = isinstance(answer, Unavailable)
     delay = backoff(min(each.rider.attempts for each in passengers), settings) if attempt else 0.0
-    fates = _fates(app, passengers, parts, answer, time.monotonic() - began, settings, tell)
+    fates = _fates(app, passengers, parts, answer, time.monotonic() - began, settings, send_event)
     return Arrival(ends[0], fates, delay, attempt, settings.result_expires)
 
 
-def _tell_begun(passengers: Sequence[Passenger], tell: Tell) -> None:
+def _send_begun(passengers: Sequence[Passenger], send_event: SendEvent) -> None:
     for each in passengers:
         received = each.received()
-        tell("task-received", **received)
-        tell("task-started", uuid=received["uuid"])
+        send_event("task-received", **received)
+        send_event("task-started", uuid=received["uuid"])
 
 
 def _fates(
@@ -207,7 +209,7 @@ def _fates(
     answer: Envelope | KlaviyoError | None,
     seconds: float,
     settings: Settings,
-    tell: Tell,
+    send_event: SendEvent,
 ) -> list[Fate]:
     """What becomes of each call; where Celery does not see it, its events are sent."""
     results = Results(app)
@@ -216,10 +218,10 @@ def _fates(
         if fate.how != "wait":
             count_attempts(each.call, each.rider.attempts + 1)
         if fate.how == "done":
-            tell("task-succeeded", uuid=fate.task_id, result="…", runtime=seconds)
+            send_event("task-succeeded", uuid=fate.task_id, result="…", runtime=seconds)
         elif fate.how == "wait":
             why = part.why or str(answer)
-            tell("task-retried", uuid=fate.task_id, exception=f"Retry({why!r})", traceback=None)
+            send_event("task-retried", uuid=fate.task_id, exception=f"Retry({why!r})", traceback=None)
     return fates
 
 
@@ -238,7 +240,9 @@ def _divided(
         # One of them may be what Klaviyo cannot process, and the others must not fail with it: a call that has failed
         # before goes with fewer others, and makes its last attempt alone.
         again = [place for place, each in enumerate(passengers) if each.rider.attempts]
-        for place, share in zip(again, split([shares[place] for place in again], QUARTERS, carrier), strict=True):
+        for place, share in zip(
+            again, split([shares[place] for place in again], PARTS_PER_SPLIT, carrier), strict=True
+        ):
             shares[place] = share
         last = [each.rider.attempts + 2 >= max_attempts for each in passengers]
         shares = ["" if alone else share for alone, share in zip(last, shares, strict=True)]
@@ -256,17 +260,17 @@ def _fate(
             return Fate(task_id, "wait", "")
         if passenger.plain:
             return Fate(task_id, "done", "", *results.success(passenger, part.envelope))
-        return Fate(task_id, "told", outcome(part.envelope))
+        return Fate(task_id, "decided", outcome(part.envelope))
     if part.error is not None:
-        return Fate(task_id, "told", outcome(part.error))
+        return Fate(task_id, "decided", outcome(part.error))
     if isinstance(answer, Unavailable):
         end = lost(call, answer)
         attempts = passenger.rider.attempts + 1
         if isinstance(end, OutcomeUnknown):
-            return Fate(task_id, "told", outcome(end))
+            return Fate(task_id, "decided", outcome(end))
         if attempts >= settings.max_attempts:
-            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent)
-            return Fate(task_id, "told", outcome(given_up(own, attempts)))
+            own = Unavailable(call.declaration.name, call.account, answer.reason, answer.sent, attempts)
+            return Fate(task_id, "decided", outcome(own))
     return Fate(task_id, "wait", part.share, *results.retry(passenger, part.why))
 
 
@@ -285,14 +289,14 @@ class Results:
 
     def retry(self, passenger: Passenger, why: str) -> tuple[str, bytes]:
         """Return the same for a call that waits again."""
-        told = self._backend.encode_result(WaitingReason(why), states.RETRY)
-        return self._stored(passenger, self._backend._get_result_meta(told, states.RETRY, None, None))
+        reason = self._backend.encode_result(WaitingReason(why), states.RETRY)
+        return self._stored(passenger, self._backend._get_result_meta(reason, states.RETRY, None, None))
 
     def _stored(self, passenger: Passenger, meta: dict[str, Any]) -> tuple[str, bytes]:
         headers, task_id = passenger.headers, passenger.rider.task_id
         own = {"group_id": headers.get("group"), "parent_id": headers.get("parent_id")}
-        told = {**meta, **{name: value for name, value in own.items() if value}, "task_id": task_id}
-        return bytes_to_str(self._backend.get_key_for_task(task_id)), orjson.dumps(told)
+        whole = {**meta, **{name: value for name, value in own.items() if value}, "task_id": task_id}
+        return bytes_to_str(self._backend.get_key_for_task(task_id)), orjson.dumps(whole)
 
 
 def _passengers(app: Celery, riders: Sequence[Rider], delivery: Delivery) -> list[Passenger]:

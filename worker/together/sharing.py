@@ -1,4 +1,4 @@
-"""How calls of an action can travel in one request, as the engine knows it. Pure.
+"""How calls of an action can travel in one request, as the engine knows it and the governor is told. Pure.
 
 The table of these actions is in the module ``together`` of their package.
 """
@@ -18,6 +18,8 @@ import orjson
 from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
+from worker.governor import ALONE, Together
+from worker.settings import get_settings
 
 #: The first character of a thing that must not occur twice in one request, and has no order.
 ONCE = "!"
@@ -39,7 +41,7 @@ class Share:
     count: int = 1
     size: int = 0
 
-    def told(self, once: bool) -> str:
+    def encoded(self, once: bool) -> str:
         """Return it as the governor's script reads it; ``once``: the call must not be repeated blindly."""
         words = (
             str(self.count),
@@ -60,7 +62,7 @@ class Sharing:
         most, most_bytes: records in one request, and their bytes.
         share: one call's part; None for a call that goes alone.
         join: the carrier's parameters for these calls, which share.
-        tell: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
+        distribute: each call's own envelope; None if the answer says nothing about the call, which then goes alone.
         path: where the records stand in the carrier's body; empty where no pointer leads to one.
         entries: how many of these records are one call's.
         by_job: the carrier begins a job of Klaviyo's, and the calls end with that: only for calls that ask for it.
@@ -72,7 +74,7 @@ class Sharing:
     most_bytes: int
     share: Callable[[Params], Share | None]
     join: Callable[[Sequence[Params]], Params]
-    tell: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
+    distribute: Callable[[Sequence[Params], Envelope], Sequence[Envelope | None]]
     path: tuple[str, ...] = ()
     entries: Callable[[Params], int] = lambda params: 1
     by_job: bool = False
@@ -96,12 +98,38 @@ def _row(package: str, action: str) -> Sharing | None:
     return row
 
 
+#: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
+MAX_REMEMBERED = 1_000
+_carrying: dict[tuple[str, str, str], str] = {}
+
+
+def traveling(
+    declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
+) -> Together:
+    """Return what the governor has to know of a call: its share, and the request that would carry it.
+
+    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share a request; None if
+    nothing was said.
+    """
+    sharing = sharing_of(declaration)
+    if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
+        return ALONE
+    if (share := sharing.share(params)) is None:
+        return ALONE
+    which = sharing.carrier.name, account, share.key
+    if (carrying := _carrying.get(which)) is None:
+        if len(_carrying) >= MAX_REMEMBERED:
+            _carrying.clear()
+        carrying = _carrying[which] = sharing.carrying(account, params)
+    return share.encoded(once), carrying
+
+
 def hashed(*values: Any) -> str:
     """Return a short word that is the same for equal values, and reveals none of them."""
     return blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=9).hexdigest()
 
 
-def parted(told: str, part: str) -> str:
+def parted(share: str, part: str) -> str:
     """Return the share of a call that from now on shares only with those of its part."""
-    count, size, once, key, *marks = told.split(" ")
+    count, size, once, key, *marks = share.split(" ")
     return " ".join((count, size, once, f"{key}/{part}", *marks))

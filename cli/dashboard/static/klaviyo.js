@@ -26,8 +26,8 @@
                     throw new Error(String(answer.status));
                 }
                 table.innerHTML = await answer.text();
-                table.querySelectorAll("[data-count]").forEach(function (told) {
-                    document.querySelector('[data-troubles="' + told.dataset.count + '"]').textContent = told.textContent;
+                table.querySelectorAll("[data-count]").forEach(function (each) {
+                    document.querySelector('[data-troubles="' + each.dataset.count + '"]').textContent = each.textContent;
                 });
                 silence.classList.add("d-none");
             } catch (error) {

@@ -26,11 +26,11 @@ def test_a_tab_counts_what_somebody_has_to_look_at():
     [eu] = accounts.known([Account("eu", None, "A")], [Pause("account:eu", "root", "moved", AT, None)], {})
     [us] = accounts.known([Account("us", None, "B")], [], {})
 
-    assert failures.TAB.troubles(failures.Failed(Count(group, 7, AT, AT))) == 7
-    assert [jobs.TAB.troubles(jobs.Dated(job, "", 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
+    assert failures.TAB.troubles(failures.GroupRow(Count(group, 7, AT, AT))) == 7
+    assert [jobs.TAB.troubles(jobs.JobRow(job, "", 1.0)) for job in (JOB, replace(JOB, rejected=0))] == [1, 0]
     assert [accounts.TAB.troubles(each) for each in (eu, us)] == [1, 0]
     assert [
-        imports.TAB.troubles(imports.Seen(run, AT))
+        imports.TAB.troubles(imports.ImportRow(run, AT))
         for run in (RUN, replace(RUN, state="failed", checked=0, rejected=0), replace(RUN, checked=0, rejected=0))
     ] == [1, 1, 0]
     assert advice(group).rank > 0

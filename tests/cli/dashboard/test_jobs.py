@@ -120,7 +120,7 @@ def test_the_page_of_a_job_that_began_asks_for_nothing():
 def test_a_kind_has_one_name_in_the_list_and_on_its_page():
     [kind] = [each for each in jobs.TAB.columns if each.title == "Kind"]
 
-    shown = kind.cell(jobs.Dated(JOB, "main", 1.0)).text
+    shown = kind.cell(jobs.JobRow(JOB, "main", 1.0)).text
     assert shown == facts(jobs.job_page(JOB, [], AT))["Kind"] == "bulk_import_profiles"
 
 

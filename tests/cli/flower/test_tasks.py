@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from cli.flower import tasks as flower_tasks
-from cli.flower.tasks import STEP, WAITING, Look, Seen, State, make_format, read_message
+from cli.flower.tasks import STEP, WAITING, State, WaitingChanges, WaitingLists, make_format, read_message
 from schedules.deferred import MODULES
 from tests.worker.governing import line, nobody_works, ref
 from worker.app import app
@@ -38,7 +38,7 @@ def message(name="klaviyo.create_profile", id="a-task", ours=True, **headers):
 
 def waiting(state, id="a-task", **how):
     event = read_message(Waiting(id, "now", 1, None, message(id=id, **how).encode()), NOW)
-    state.show_waiting(Seen({id: event}, set(), set()))
+    state.show_waiting(WaitingChanges({id: event}, set(), set()))
 
 
 def test_a_waiting_task_has_a_row_that_can_be_searched_for(state):
@@ -76,7 +76,7 @@ def test_one_that_waits_again_keeps_the_state_that_a_worker_gave_it(state):
 def test_one_that_waits_no_longer_does_not_say_so(state):
     waiting(state, "granted")
     waiting(state, "dropped")
-    state.show_waiting(Seen({}, {"granted", "dropped"}, {"dropped"}))
+    state.show_waiting(WaitingChanges({}, {"granted", "dropped"}, {"dropped"}))
 
     assert {id: row.state for id, row in listed(state).items()} == {"granted": "PENDING", "dropped": "REVOKED"}
 
@@ -159,28 +159,28 @@ def test_the_result_of_a_row_says_why_it_waits_how_far_it_is_or_why_it_failed(ta
 
 
 @pytest.fixture
-def look(client, governor, monkeypatch):
+def lists(client, governor, monkeypatch):
     monkeypatch.setattr(flower_tasks, "get_redis", lambda: client)
     monkeypatch.setattr(flower_tasks, "get_governor", lambda: governor)
     nobody_works(governor)
-    return Look()
+    return WaitingLists()
 
 
-def test_each_task_is_read_once_and_explained_each_time(look, governor):
+def test_each_task_is_read_once_and_explained_each_time(lists, governor):
     governor.wait(ref(line()), "now", "a-task", message())
-    first, second = look.read(NOW), look.read(NOW)
+    first, second = lists.read(NOW), lists.read(NOW)
 
     assert first.waiting["a-task"]["name"] == "klaviyo.create_profile"
     assert second.waiting == {"a-task": {}}
-    assert look.notes["a-task"].startswith("waits for Klaviyo's limits")
+    assert lists.notes["a-task"].startswith("waits for Klaviyo's limits")
 
 
-def test_rows_that_wait_are_in_the_order_in_which_they_will_be_sent(look, governor, state):
+def test_rows_that_wait_are_in_the_order_in_which_they_will_be_sent(lists, governor, state):
     for lane, id in (("bulk", "third"), ("now", "first"), ("now", "second")):
         governor.wait(ref(line()), lane, id, message(id=id))
     governor.wait(ref(line(name="other")), "now", "paused", message(id="paused"))
     governor.pause("action:other", "ann", "for now", since=NOW)
-    seen = look.read(NOW)
+    seen = lists.read(NOW)
     state.show_waiting(seen)
     tell(state, "sent", "elsewhere", name="klaviyo.get_lists")
 
@@ -192,25 +192,25 @@ def test_rows_that_wait_are_in_the_order_in_which_they_will_be_sent(look, govern
     assert "elsewhere" in shown("")
 
 
-def test_what_was_revoked_is_told_from_what_a_worker_has_taken(look, governor, client):
+def test_what_was_revoked_is_told_from_what_a_worker_has_taken(lists, governor, client):
     for id in ("taken", "revoked"):
         governor.wait(ref(line()), "now", id, message(id=id))
-    look.read(NOW)
+    lists.read(NOW)
     governor.revoke("revoked", "nobody wants it")
     governor.withdraw("revoked", "result", "{}", 60)
     client.delete("klaviyo:waiting", f"klaviyo:now:{line().name}")
 
-    seen = look.read(NOW)
+    seen = lists.read(NOW)
     assert (seen.gone, seen.revoked) == ({"taken", "revoked"}, {"revoked"})
-    assert look.notes == {}
+    assert lists.notes == {}
 
 
-def test_many_lines_are_looked_at_in_turn_and_none_is_forgotten_meanwhile(look, governor, monkeypatch):
-    monkeypatch.setattr(flower_tasks, "LINES_PER_LOOK", 2)
+def test_many_lines_are_looked_at_in_turn_and_none_is_forgotten_meanwhile(lists, governor, monkeypatch):
+    monkeypatch.setattr(flower_tasks, "LINES_PER_READING", 2)
     for number in range(3):
         governor.wait(ref(line(name=f"line-{number}")), "now", f"task-{number}", message(id=f"task-{number}"))
 
-    first, second = look.read(NOW), look.read(NOW)
+    first, second = lists.read(NOW), lists.read(NOW)
     assert (len(first.waiting), len(second.waiting)) == (2, 1)
     assert not first.gone | second.gone
-    assert len(look.notes) == 3
+    assert len(lists.notes) == 3

@@ -9,7 +9,7 @@ import redis
 from prometheus_client.exposition import generate_latest
 
 from cli.metrics import endpoint
-from cli.metrics.endpoint import KEPT_S, OF_STORE, PARTS, REST, Deployment, Latest
+from cli.metrics.endpoint import KEPT_S, OF_STORE, PARTS, PAUSE_FACTOR, Deployment, Latest
 from cli.metrics.gauges import single
 from schedules.store.migrate import upgrade
 from worker.settings import get_settings
@@ -48,7 +48,7 @@ def test_all_who_ask_within_a_while_are_answered_by_one_reading():
     async def scrapes():
         latest = Latest(collect, lambda: now[0])
         found = [*await asyncio.gather(*[latest.text() for _ in range(5)]), await latest.text()]
-        now[0] += 0.5 * REST
+        now[0] += 0.5 * PAUSE_FACTOR
         return [*found, await latest.text()]
 
     assert asyncio.run(scrapes()) == [b"1"] * 6 + [b"2"]

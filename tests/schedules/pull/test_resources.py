@@ -55,5 +55,3 @@ def test_relationships_are_the_ids_that_the_page_told():
 
     assert resources.relationships(found) == {"metric": "M1", "tags": ["T1", "T2"]}
     assert resources.linked("metric")(found) == "M1"
-    assert resources.related(found, "tags") == [("tag", "T1"), ("tag", "T2")]
-    assert resources.related(found, "profile") == []

@@ -4,7 +4,7 @@ import functools
 from datetime import UTC, datetime, timedelta
 
 from schedules.pull.definition import Partition
-from schedules.pull.streams import CAMPAIGNS, STREAMS, rows_by_table
+from schedules.pull.streams import CAMPAIGNS, STREAMS
 from schedules.store.tables import metadata
 from tests.cases import for_each
 from worker.api.paging import largest
@@ -140,17 +140,3 @@ def test_actions_without_a_message_are_not_asked_for_one():
 
     assert "time-delay" in skipped
     assert not any(kind.startswith("send-") for kind in skipped)
-
-
-def test_a_page_of_campaigns_brings_their_messages():
-    message = {"type": "campaign-message", "id": "M1", "attributes": {"definition": {"channel": "email"}}}
-    links = {"campaign-messages": {"data": [{"type": "campaign-message", "id": "M1"}]}, "tags": {"data": []}}
-    campaign = {"type": "campaign", "id": "C1", "attributes": {"name": "Spring"}, "relationships": links}
-    envelope = {"data": [campaign], "included": [message, {"type": "tag", "id": "T1"}]}
-
-    found = rows_by_table(STREAMS["campaigns"], envelope, CAMPAIGNS[0], "default", UNTIL, scan=7)
-
-    (first,), (second,) = (found[STREAMS[name].table] for name in ("campaigns", "campaign_messages"))
-    assert (first["id"], first["channel"], first["archived"], first["seen"]) == ("C1", "email", False, 7)
-    assert first["relationships"] == {"campaign-messages": ["M1"], "tags": []}
-    assert (second["id"], second["campaign_id"], second["channel"], second["seen"]) == ("M1", "C1", "email", 7)

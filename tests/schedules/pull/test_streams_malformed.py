@@ -10,8 +10,9 @@ from hypothesis import given
 
 from schedules.plan.probes import Probes
 from schedules.pull import pages as pull
+from schedules.pull.page_rows import rows_by_table
 from schedules.pull.pages import PageRef
-from schedules.pull.streams import STREAMS, rows_by_table
+from schedules.pull.streams import STREAMS
 from schedules.reports import conversion
 from schedules.reports.conversion import conversion_metric
 from schedules.reports.pages import REPORTS

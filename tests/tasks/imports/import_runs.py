@@ -16,7 +16,7 @@ from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.proposals import propose
 from tasks.imports.rejects import Rejected
 from tasks.imports.sources import open_rows
-from tasks.jobs.rows import numbers
+from tasks.jobs.rows import parse_rows
 from tests.tasks.action_samples import NOW
 
 
@@ -30,7 +30,7 @@ class Made:
 
     @property
     def rows(self) -> list[int]:
-        return [row for part in self.parts for row in numbers(part.rows)]
+        return [row for part in self.parts for row in parse_rows(part.rows)]
 
     @property
     def reasons(self) -> dict[int, str]:

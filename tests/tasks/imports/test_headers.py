@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tasks.imports.headers import rows_above_header
+from tasks.imports.headers import name_columns, rows_above_header
 from tasks.imports.sources import open_rows
 
 HEADER = ["First Name", "Last Name", "E-mail", "Total"]
@@ -80,3 +80,15 @@ def test_so_is_a_workbook(tmp_path: Path):
 
     assert source.columns == ("Förnamn", "E-post")
     assert [list(row) for batch in source.batches() for row in batch.rows] == [["Ada", "ada@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (["email", "", "email"], ("email", "column 2", "email (3)")),
+        (["tag", "tag (3)", "tag"], ("tag", "tag (3)", "tag (3) (3)")),
+        (["column 2", ""], ("column 2", "column 2 (2)")),
+    ],
+)
+def test_every_column_has_a_name_of_its_own(header: list[str], names: tuple[str, ...]):
+    assert name_columns(header) == names

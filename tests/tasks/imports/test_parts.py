@@ -49,14 +49,14 @@ def test_the_last_item_that_fits_to_the_byte_is_taken(run: Run):
     frame = len(run("profiles", profiles(1)).parts[0].body) - 10
     between = len(run("profiles", profiles(2)).parts[0].body) - frame - 20
     count = 50
-    room = kind.most_bytes - frame - (count - 1) * between
+    room = kind.max_bytes - frame - (count - 1) * between
     size, rest = divmod(room, count)
     rows = [{"external_id": f"{number:0{size + (number < rest)}}"} for number in range(count)]
 
     exact = run("profiles", rows)
     longer = run("profiles", [*rows[:-1], {"external_id": rows[-1]["external_id"] + "0"}])
 
-    assert [len(part.body) for part in exact.parts] == [kind.most_bytes]
+    assert [len(part.body) for part in exact.parts] == [kind.max_bytes]
     assert [part.rows for part in longer.parts] == ["1-49", "50"]
 
 

@@ -174,7 +174,7 @@ def test_a_record_is_the_item_that_the_action_takes_or_has_dotted_names(run: Run
 
 def test_records_may_each_have_other_fields(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tasks.imports.sources.BATCH_ROWS", 1)
-    monkeypatch.setattr("tasks.imports.plan.MOST_LAYOUTS", 2)
+    monkeypatch.setattr("tasks.imports.plan.MAX_LAYOUTS", 2)
     names = [name for name, each in KINDS["profiles"].fields.items() if each.form == "text"]
 
     made = run("profiles", [{"email": f"{name}@b.c", name: "x"} for name in names])

@@ -18,7 +18,15 @@ from tasks.imports import sending
 from tasks.imports.options import Options
 from tasks.imports.parts import Part
 from tasks.imports.run import Import, run_import
-from tasks.imports.sending import MAX_WAITING_PARTS, AnotherSource, PartsForgotten, Sender, Stopped, withdraw_parts
+from tasks.imports.sending import (
+    MAX_WAITING_PARTS,
+    AnotherSource,
+    PartsForgotten,
+    RunForgotten,
+    Sender,
+    Stopped,
+    withdraw_parts,
+)
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.import_runs import Run, Runs
@@ -228,7 +236,7 @@ def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
     at.ledger.mark_sending(id, LEASE)
     for _ in range(MAX_HALVED_PARTS):
-        at.runs.halved("R")
+        at.runs.count_halved_part("R")
 
     assert not isolate(at.ledger.job(id), KIND, refused())
 
@@ -336,14 +344,35 @@ def test_an_import_whose_parts_a_failover_has_lost_is_not_complete(
 
     def lose(run: Run) -> None:
         """As a replica has it that was behind, and is the primary now."""
+        client.zremrangebyrank(f"klaviyo:run:{run.id}:parts", 0, -1)
         client.hdel(f"klaviyo:run:{run.id}", "parts")
 
-    with pytest.raises(PartsForgotten, match=r"lost 1 of the parts of import P, .* --run P sends what has not landed"):
+    with pytest.raises(PartsForgotten, match=r"lost 1 of the parts of import P, .* --run P to send what has not"):
         run_import(people("ada@example.com"), run="P", progress=lose)
 
     found = at.runs.run("P")
     assert found is not None
     assert found.state == "failed"
+
+
+def test_the_halves_of_one_part_do_not_stand_for_another_that_a_failover_has_lost(
+    at: Sending, client: redis.Redis
+) -> None:
+    split, lost = at.send(1), at.send(2)
+    at.ledger.mark_sending(split, LEASE)
+    assert isolate(at.ledger.job(split), KIND, refused())
+    client.zrem("klaviyo:run:R:parts", lost)
+    client.hincrby("klaviyo:run:R", "parts", -1)
+
+    with pytest.raises(PartsForgotten, match="lost 1 of the parts of import R"):
+        at.sender.require_all()
+
+
+def test_an_import_that_redis_has_lost_ends_with_a_sentence(
+    at: Sending, people: Callable[..., Import], client: redis.Redis
+) -> None:
+    with pytest.raises(RunForgotten, match=r"Redis has lost import P, .*: import the rows again"):
+        run_import(people("ada@example.com"), run="P", progress=lambda run: client.flushall())
 
 
 @pytest.mark.parametrize("enter", ["run", "part"])

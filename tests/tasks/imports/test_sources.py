@@ -168,6 +168,7 @@ NANOSECONDS, IN_MICROSECONDS = 1_700_000_000_123_456_789, datetime(2023, 11, 14,
     [
         ([NANOSECONDS], pyarrow.timestamp("ns", "UTC"), IN_MICROSECONDS),
         ([[NANOSECONDS]], pyarrow.list_(pyarrow.timestamp("ns", "UTC")), [IN_MICROSECONDS]),
+        ([[NANOSECONDS]], pyarrow.list_(pyarrow.timestamp("ns", "UTC"), 1), [IN_MICROSECONDS]),
         ([{"at": 1_001}], pyarrow.struct([("at", pyarrow.time64("ns"))]), {"at": time(0, 0, 0, 1)}),
         ([[("a", 1), ("b", 2)]], pyarrow.map_(pyarrow.string(), pyarrow.int64()), {"a": 1, "b": 2}),
     ],
@@ -197,6 +198,37 @@ def test_a_time_that_no_calendar_has_is_told_with_its_column(tmp_path: Path):
 
     with pytest.raises(SourceError, match=r"rows\.parquet: a time in left is outside the years 1 to 9999\."):
         rows_of(open_rows(tmp_path / "rows.parquet"))
+
+
+#: A text of two bytes that are no UTF-8.
+NO_TEXT = pyarrow.Array.from_buffers(
+    pyarrow.string(), 1, [None, pyarrow.py_buffer(b"\0\0\0\0\2\0\0\0"), pyarrow.py_buffer(b"\xff\xfe")]
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"city": NO_TEXT}, "a text in city is not UTF-8"),
+        ({"at": pyarrow.array([1], pyarrow.timestamp("us", "Moon/Tycho"))}, "the time zone of at is not known here"),
+    ],
+)
+def test_what_python_cannot_express_is_told_with_its_column(
+    tmp_path: Path, columns: dict[str, pyarrow.Array], told: str
+):
+    table = pyarrow.table({"email": ["ada@example.com"], **columns})
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+
+    with pytest.raises(SourceError, match=rf"^rows\.parquet: {told}\.$"):
+        rows_of(open_rows(tmp_path / "rows.parquet"))
+
+
+def test_of_two_columns_of_parquet_with_one_name_none_is_dropped_unsaid(tmp_path: Path):
+    table = pyarrow.Table.from_arrays([pyarrow.array(["Ada"]), pyarrow.array(["Grace"])], names=["first_name"] * 2)
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+
+    with pytest.raises(SourceError, match="several columns are called first_name"):
+        open_rows(tmp_path / "rows.parquet")
 
 
 def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path):
@@ -392,6 +424,7 @@ def test_any_iterable_of_mappings_is_a_source():
         ("rows.jsonl", b"email\nada\n", "this is not JSON Lines"),
         ("rows.xlsx", b"PK\x03\x04rest", "not an Excel workbook, or a damaged one"),
         ("rows.parquet", b"PAR1", "not a Parquet file, or a damaged one"),
+        ("rows.parquet", b"PAR1" + bytes(100) + b"PAR1", "not a Parquet file, or a damaged one"),
         ("rows.pdf", TABLE.encode(), "its name does not show its format"),
     ],
 )

@@ -244,7 +244,7 @@ def test_what_became_of_the_records_of_a_forgotten_part_counts_no_more(ledger, r
 def test_a_run_tells_how_far_it_has_come_and_when_it_was_last_heard_of(client, run):
     later = Runs(client, clock=lambda: 1_700_000_060.0)
 
-    later.note("R", "/x.rejects.csv", [("email: is missing", 3)], rows=9, checked=3)
+    later.record_progress("R", "/x.rejects.csv", [("email: is missing", 3)], rows=9, checked=3)
 
     now = run()
     assert (now.rows, now.failed, now.rejects, now.reasons) == (9, 3, "/x.rejects.csv", (("email: is missing", 3),))
@@ -300,9 +300,9 @@ def test_a_watcher_rests_only_when_klaviyo_has_no_job_of_its_group(ledger):
     accepted(ledger, "a")
     opened(ledger, "b")
 
-    assert not ledger.rest(GROUP, "one")
+    assert not ledger.stop_watching(GROUP, "one")
     ledger.end("a", "complete")
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     assert ledger.watch(GROUP, "two", 60)
 
 
@@ -367,9 +367,9 @@ def test_a_watcher_that_was_replaced_rests_and_leaves_its_successor_alone(ledger
     accepted(ledger)
     ledger.watch(GROUP, "two", 60, takeover=True)
 
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     ledger.end("job", "complete")
-    assert ledger.rest(GROUP, "one")
+    assert ledger.stop_watching(GROUP, "one")
     assert not ledger.watch(GROUP, "three", 60)
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from tasks.jobs import run_job
 from tasks.lists import get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
+from worker import execution
 from worker.accounts.credentials import Grant
 from worker.accounts.lookup import account
 from worker.accounts.scopes import learn
 from worker.accounts.stored import AccountStore, get_account_store
 from worker.errors import Forbidden, ScopeMissing
+from worker.execution import Call, exchange, settle_lease
 from worker.governor import get_governor
+from worker.http_client import Response
 from worker.one_per_process import forget
 from worker.settings import get_settings
 
@@ -106,6 +112,23 @@ def test_a_refusal_that_names_no_scope_of_the_action_teaches_nothing(redis, deta
     assert learned(detail) == []
 
     create_profile.delay(email="ada@example.com")
+
+
+@pytest.mark.parametrize("request_of", [get_lists, create_profile])
+def test_whatever_makes_a_request_it_teaches_what_the_key_lacks(redis, monkeypatch, request_of):
+    """A task, a look-up before it, a call in this process, the first request of a job, many calls in one."""
+    [scope] = request_of.declaration.scopes
+    said = json.dumps({"errors": [{"detail": f"Your API key is missing the required scopes: {scope}."}]}).encode()
+    monkeypatch.setattr(execution, "send", lambda *_: Response(403, httpx.Headers(), said))
+    monkeypatch.setattr(execution, "get_client", lambda: None)
+    params = {"email": "ada@example.com"} if request_of is create_profile else {}
+    call = Call(request_of.declaration, "default", request_of.declaration.bind(params), "id")
+    governor = get_governor()
+
+    with pytest.raises(Forbidden):
+        exchange(call, governor, get_settings(), settle_lease, [])
+
+    assert get_account_store().lacking("default").scopes == {scope}
 
 
 def test_it_is_forgotten_with_the_key(redis, settings):

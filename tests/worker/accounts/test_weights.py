@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from worker.accounts.stored import get_account_store
-from worker.accounts.weights import tell_all_weights, tell_weights
+from worker.accounts.weights import set_all_weights, set_weights
 from worker.errors import SettingsError
 from worker.one_per_process import forget
 from worker.settings import get_settings
@@ -30,39 +30,39 @@ def test_a_worker_tells_the_weights_of_the_settings_and_of_the_store_at_its_star
     get_account_store().change("shop", api_key=SecretStr("pk_shop"), weight=4)
     redis.hset("klaviyo:weights", "gone", "5")
 
-    tell_all_weights(get_settings())
+    set_all_weights(get_settings())
 
     assert weights(redis) == {"default": 2, "eu": 3, "shop": 4}
 
 
 def test_a_weight_that_changes_counts_while_the_system_runs(redis):
     get_account_store().change("shop", api_key=SecretStr("pk_shop"), weight=4)
-    tell_weights(get_settings(), ["shop"])
+    set_weights(get_settings(), ["shop"])
     assert weights(redis) == {"shop": 4}
 
     get_account_store().change("shop", weight=1)
-    tell_weights(get_settings(), ["shop"])
+    set_weights(get_settings(), ["shop"])
     assert weights(redis) == {}
 
 
 def test_an_account_that_is_removed_has_no_weight(redis):
     get_account_store().change("shop", api_key=SecretStr("pk_shop"), weight=4)
-    tell_weights(get_settings(), ["shop"])
+    set_weights(get_settings(), ["shop"])
     get_account_store().remove("shop")
 
-    tell_weights(get_settings(), ["shop"])
+    set_weights(get_settings(), ["shop"])
 
     assert weights(redis) == {}
 
 
 def test_the_weight_of_an_account_that_cannot_be_read_here_is_left_to_whoever_can(redis, settings):
     get_account_store().change("shop", api_key=SecretStr("pk_shop"), weight=4)
-    tell_all_weights(get_settings())
+    set_all_weights(get_settings())
     settings.setenv("KLAVIYO_SECRET_KEY", "another-" + "k" * 40)
     forget()
 
-    tell_all_weights(get_settings())
-    tell_weights(get_settings(), ["shop"])
+    set_all_weights(get_settings())
+    set_weights(get_settings(), ["shop"])
 
     assert weights(redis) == {"default": 2, "eu": 3, "shop": 4}
 

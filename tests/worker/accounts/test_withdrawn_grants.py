@@ -14,7 +14,7 @@ from tasks.lists import get_lists
 from tests.clock import Clock
 from tests.soak import sized
 from worker import carrying_out, execution
-from worker.account_and_lane import PREFIX
+from worker.account_and_lane import TASK_PREFIX
 from worker.accounts import oauth, tokens
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import get_account_store
@@ -98,7 +98,7 @@ class Shop:
         self.tags += 1
         tag, id = f"tag-{self.tags}", message.decode().split('"')[3]
         self.client.hset(UNACKED, tag, b'[%s,"",""]' % message)
-        told = {"task": f"{PREFIX}get_lists", HEADER: self.wait}
+        told = {"task": f"{TASK_PREFIX}get_lists", HEADER: self.wait}
         request = SimpleNamespace(
             id=id, klaviyo_delivery=(UNACKED, UNACKED_INDEX, tag), get=told.get, headers={}, delivery_info={},
             callbacks=None, chain=None, chord=None, parent_id=None,

@@ -12,7 +12,7 @@ from worker import execution
 from worker.app import app
 from worker.carrying_out import carry_out
 from worker.execution import Call
-from worker.governor import SMALL_RESULT, get_governor
+from worker.governor import SMALL_RESULT_BYTES, get_governor
 from worker.http_client import Response
 from worker.one_per_process import forget
 from worker.process.state import working
@@ -23,7 +23,7 @@ from worker.revocation import Effect, revoke
 from worker.settings import get_settings
 from worker.tiers import QUEUES
 
-LARGE = json.dumps({"data": [{"type": "list", "id": "x" * SMALL_RESULT}]}).encode()
+LARGE = json.dumps({"data": [{"type": "list", "id": "x" * SMALL_RESULT_BYTES}]}).encode()
 SMALL = b'{"data": []}'
 
 
@@ -158,7 +158,7 @@ def test_a_read_that_waits_for_room_is_revoked_and_not_asked_for_again(delivered
 
 def test_a_worker_stores_a_result_of_any_size_and_a_part_of_a_chord(governor, client):
     backend = Backend(app=app, url=get_settings().redis.result_url.removeprefix("redis+"))
-    value = "x" * 3 * SMALL_RESULT
+    value = "x" * 3 * SMALL_RESULT_BYTES
     client.config_set("maxmemory", 1)
 
     backend.store_result("one", value, "SUCCESS")
@@ -173,7 +173,7 @@ def test_anybody_else_stores_a_small_one(governor, client):
     client.config_set("maxmemory", 1)
     governor.store("one", "x", 60)
     with pytest.raises(Full):
-        governor.store("two", "x" * 2 * SMALL_RESULT, 60)
+        governor.store("two", "x" * 2 * SMALL_RESULT_BYTES, 60)
 
     assert client.exists("one", "two") == 1
 

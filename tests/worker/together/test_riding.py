@@ -253,7 +253,7 @@ def test_what_was_left_behind_was_not_sent_and_ends_as_it_would_have_alone(trave
     assert all(isinstance(each, OutcomeUnknown) for each in ends.values())
 
 
-@pytest.mark.parametrize("at", ["join", "tell"])
+@pytest.mark.parametrize("at", ["join", "distribute"])
 def test_what_goes_wrong_with_a_shared_request_leaves_each_call_to_itself(travelers, monkeypatch, at):
     def odd(*_):
         raise KeyError("profile")
@@ -456,7 +456,7 @@ def test_another_primary_is_told_of_each_call_on_the_way_that_must_not_be_repeat
     told = []
 
     def send(*request):
-        told.extend(under_way.to_tell())
+        told.extend(under_way.known())
         return travelers.klaviyo(*request)
 
     monkeypatch.setattr(execution, "send", send)

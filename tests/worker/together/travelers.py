@@ -24,7 +24,7 @@ from worker.message_headers import HEADER
 from worker.process import prefetched_leases
 from worker.tiers import QUEUES
 from worker.together import riding
-from worker.together.traveling import traveling
+from worker.together.sharing import traveling
 from worker.transport import UNACKED, UNACKED_INDEX, header, together_of
 
 #: How a call has ended, beside its envelope or its error.

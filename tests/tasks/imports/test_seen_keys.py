@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from tasks.imports.seen import Seen
+from tasks.imports.seen_keys import SeenKeys
 
 
-@pytest.mark.parametrize(("in_set", "in_table"), [(1_000_000, 0), (100, 1_000_000), (100, 500)])
-def test_a_key_is_known_whether_it_is_in_the_set_in_the_table_or_in_the_file(in_set: int, in_table: int):
+@pytest.mark.parametrize(("max_in_set", "max_in_table"), [(1_000_000, 0), (100, 1_000_000), (100, 500)])
+def test_a_key_is_known_whether_it_is_in_the_set_in_the_table_or_in_the_file(max_in_set: int, max_in_table: int):
     chance = Random(1)
     keys = [chance.getrandbits(64) - (1 << 63) for _ in range(3_000)]
-    seen = Seen(in_set, in_table)
+    seen = SeenKeys(max_in_set, max_in_table)
 
     fresh = [seen.add(keys[start : start + 50]) for start in range(0, 3_000, 50)]
 
@@ -23,9 +23,9 @@ def test_a_key_is_known_whether_it_is_in_the_set_in_the_table_or_in_the_file(in_
     assert seen.add([*keys[::500], keys[-1], 7, 7]) == [0, 1, 2, 3, 4, 5, 6, 8]
 
 
-@pytest.mark.parametrize("in_table", [1_000_000, 20])
-def test_a_key_that_begins_like_another_is_not_taken_for_it(in_table: int):
-    seen = Seen(in_set=0, in_table=in_table)
+@pytest.mark.parametrize("max_in_table", [1_000_000, 20])
+def test_a_key_that_begins_like_another_is_not_taken_for_it(max_in_table: int):
+    seen = SeenKeys(max_in_set=0, max_in_table=max_in_table)
     last = (1 << 63) - 1
     alike = [*range(0, 30, 2), *range(-30, -3, 2), *range(last - 30, last, 2)]
 
@@ -38,4 +38,4 @@ def test_a_key_that_begins_like_another_is_not_taken_for_it(in_table: int):
 
 
 def test_keys_repeated_within_one_call_are_told():
-    assert Seen().add([1, 2, 1, 3, 2]) == [2, 4]
+    assert SeenKeys().add([1, 2, 1, 3, 2]) == [2, 4]

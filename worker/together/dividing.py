@@ -1,4 +1,4 @@
-"""Calls that travel in one request: what the governor learns of them, and how an answer is divided. Pure.
+"""How the answer to a request is divided among the calls that traveled in it. Pure.
 
 A mistake in one call fails only that call. What Klaviyo refuses is sent again without the calls that it points at, or
 in halves if it points at none. A call that stands alone in the end is sent as the single action that it is, so that it
@@ -10,48 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
-
-from worker import errors
-from worker.api.declaration import Declaration
 from worker.api.jsonapi import Envelope
 from worker.api.parameters import Params
 from worker.errors import BadRequest, Conflict, KlaviyoError, Refused, TooLarge
-from worker.governor import ALONE, Together
 from worker.pointers import pointed_at, points_elsewhere
-from worker.settings import get_settings
-from worker.together.sharing import Sharing, hashed, parted, sharing_of
+from worker.together.sharing import Sharing, hashed, parted
 
 #: Refusals that may be one record's fault.
 _OF_A_RECORD = (BadRequest, Conflict, TooLarge)
-
-
-#: By action, account and key, what carries such calls: most calls are like earlier ones, and working it out takes time.
-REMEMBERED = 1_000
-_carrying: dict[tuple[str, str, str], str] = {}
-
-
-def traveling(
-    declaration: Declaration, account: str, params: Params, once: bool, asked: bool | None = None
-) -> Together:
-    """Return what the governor has to know of a call: its share, and the request that would carry it.
-
-    ``once``: the call must not be repeated blindly. ``asked``: whether its caller wants it to share a request; None if
-    nothing was said.
-    """
-    sharing = sharing_of(declaration)
-    if sharing is None or asked is False or (sharing.by_job and not asked) or not get_settings().together:
-        return ALONE
-    if (share := sharing.share(params)) is None:
-        return ALONE
-    which = sharing.carrier.name, account, share.key
-    if (carrying := _carrying.get(which)) is None:
-        if len(_carrying) >= REMEMBERED:
-            _carrying.clear()
-        carrying = _carrying[which] = sharing.carrying(account, params)
-    return share.told(once), carrying
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +39,8 @@ def divided(
     ``answer`` is an envelope or a refusal, ``request`` the id of the request, by which its halves are told apart.
     """
     if isinstance(answer, Envelope):
-        told = sharing.tell([params for params, _ in calls], answer)
-        return [Part(envelope) if envelope is not None else Part(why=NOT_TOLD) for envelope in told]
+        envelopes = sharing.distribute([params for params, _ in calls], answer)
+        return [Part(envelope) if envelope is not None else Part(why=UNANSWERED) for envelope in envelopes]
     if not isinstance(answer, _OF_A_RECORD) or points_elsewhere(answer, sharing.path):
         return [Part(why=REFUSED)] * len(calls)
     bad = _pointed_at(sharing, answer, [params for params, _ in calls])
@@ -97,7 +64,7 @@ def split(shares: Sequence[str], parts: int, request: str) -> list[str]:
 
 
 #: Why a call goes again.
-NOT_TOLD = "the answer to the shared request says nothing about this call, which now goes alone"
+UNANSWERED = "the answer to the shared request says nothing about this call, which now goes alone"
 REFUSED = "Klaviyo refused the shared request; this call now goes alone"
 WITHOUT = "Klaviyo refused the shared request because of other calls, without which this one goes again"
 HALVED = "Klaviyo refused the shared request without saying which call is wrong; it goes again in halves"
@@ -107,19 +74,3 @@ def _pointed_at(sharing: Sharing, refused: Refused, calls: Sequence[Params]) -> 
     """The calls whose records Klaviyo's errors point at."""
     owners = [place for place, params in enumerate(calls) for _ in range(sharing.entries(params))]
     return {owners[record] for record in pointed_at(refused, sharing.path, len(owners))}
-
-
-def outcome(end: Envelope | KlaviyoError) -> bytes:
-    """Return how a call has ended, as it is kept for the worker that ends its task."""
-    if isinstance(end, KlaviyoError):
-        return orjson.dumps({"error": type(end).__name__, "args": end.args})
-    return orjson.dumps({"envelope": end})
-
-
-def reached(kept: str) -> Envelope:
-    """Return the envelope of a call that has ended, or raise its error."""
-    told: dict[str, Any] = orjson.loads(kept)
-    if "error" in told:
-        made: KlaviyoError = getattr(errors, told["error"])(*told["args"])
-        raise made
-    return Envelope(told["envelope"])
