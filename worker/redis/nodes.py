@@ -162,7 +162,7 @@ class _Directory:
         raise redis.ConnectionError(f"no node says where {what} is ({'; '.join(why)})")
 
     def names_another(self, primary: tuple[str, int], seconds: float | None) -> bool:
-        """Return True if the primary is elsewhere by now; one thread asks, now and then, for ``seconds`` as `locate`."""
+        """Return True if the primary is elsewhere by now; one thread asks, now and then (``seconds``: `locate`)."""
         if time.monotonic() - self._asked_at >= ASKING_INTERVAL_S and self._asking.acquire(blocking=False):
             try:
                 self.locate(seconds)
