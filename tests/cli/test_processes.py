@@ -17,6 +17,7 @@ from cli.processes import LOOPBACK, ProcessEnded, Processes
 from cli.up import announce, interruptible, start_beat, start_worker
 from tests.celery_connections import application
 from tests.cli.typed import run
+from tests.ports import free_port
 from worker.settings import RUNNING, Settings
 
 PATIENT = "import signal, time; signal.signal(15, lambda *_: (print('bye'), exit(0))); print('up'); time.sleep(60)"
@@ -123,20 +124,23 @@ def test_a_long_command_takes_every_polite_signal_for_ctrl_c(number, request):
 
 
 @pytest.mark.parametrize(
-    ("words", "option"),
+    ("command", "other_options", "option"),
     [
-        (["up", "--sandbox", "--sandbox-port"], "--sandbox-port"),
-        (["up", "--sandbox", "--flower-port"], "--flower-port"),
-        (["sandbox", "--port"], "--port"),
+        (["up", "--sandbox"], ["--flower-port"], "--sandbox-port"),
+        (["up", "--sandbox"], ["--sandbox-port"], "--flower-port"),
+        (["sandbox"], [], "--port"),
     ],
 )
-def test_a_port_that_is_taken_is_reported_with_what_to_do_before_anything_is_started(settings, words, option):
+def test_a_port_that_is_taken_is_reported_with_what_to_do_before_anything_is_started(
+    settings, command, other_options, option
+):
+    free = [word for each in other_options for word in (each, str(free_port()))]
     with socket.socket() as other:
         other.bind((LOOPBACK, 0))
         other.listen()
         port = str(other.getsockname()[1])
 
-        told = run(*words, port)
+        told = run(*command, *free, option, port)
 
     assert told.exit_code == 2
     [sentence] = told.stderr.splitlines()
