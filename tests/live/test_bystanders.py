@@ -128,7 +128,7 @@ def test_beat_flower_and_an_import_go_on_and_ctrl_c_ends_an_import_that_waits_fo
         if condition is refused:
             importing[1].send_signal(signal.SIGINT)
             assert over(importing[1], 5) == 130
-            assert "Run two was interrupted; what is queued goes on by itself." in said(system, "two")
+            assert "Run two was interrupted; what is queued is still sent." in said(system, "two")
             until(lambda: WAITS in said(system, "one"), 20, lambda: last(said(system, "one")))
         mend()
         all_work(condition.__name__)

@@ -61,7 +61,7 @@ def test_ctrl_c_breaks_a_run_off_and_the_same_command_takes_it_up_again(idle, tm
     again = klaviyo(idle, *words)
 
     assert code == 130
-    assert "Run nightly was interrupted; what is queued goes on by itself." in said
+    assert "Run nightly was interrupted; what is queued is still sent." in said
     assert again.returncode == 1
     assert json.loads(again.stdout)["landed"] == 20_099 - 200
     assert idle.sandbox.state()["profile"] == 20_099 - 200
