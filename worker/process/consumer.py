@@ -15,7 +15,6 @@ from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.signals import worker_shutting_down
 from celery.utils.log import get_logger
 from celery.worker import consumer
-from celery.worker.state import successful_requests
 
 from worker.account_and_lane import is_ours
 from worker.errors import InputError
@@ -23,7 +22,6 @@ from worker.governor import Delivery, get_governor
 from worker.message_headers import HEADER
 from worker.process import prefetched_leases, unreadable
 from worker.process.state import closing
-from worker.redis.nodes import at_new_primary
 from worker.redis.patience import asking_redis_once
 
 logger = get_logger(__name__)
@@ -33,10 +31,6 @@ UNKNOWN_RETRY_S = 30.0
 
 #: Seconds before a new connection. A Redis that refuses every command would otherwise be asked without a pause.
 RECONNECT_PAUSE_S = 1.0
-
-
-# What has ended here, by which Celery passes over a second delivery, may not have ended for a replica that is promoted.
-at_new_primary.append(lambda connection, primary: successful_requests.clear())
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc,unused-ignore]
