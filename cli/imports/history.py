@@ -140,7 +140,7 @@ def rows_by_reason(run: Run) -> list[tuple[str, int, str]]:
     if run.state == "complete":
         return known
     from tasks.imports.reasons import Reasons
-    from tasks.imports.report import late_rejects
+    from tasks.imports.rejects import late_rejects
 
     late = Reasons()
     for each in late_rejects(run.id):

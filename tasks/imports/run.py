@@ -22,8 +22,8 @@ from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import Plan
-from tasks.imports.rejects import Rejected, reject_path
-from tasks.imports.report import Rejects, Report, report
+from tasks.imports.rejects import Rejected, Rejects, reject_path
+from tasks.imports.report import Report, report
 from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route

@@ -17,8 +17,7 @@ from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.reasons import Reasons
-from tasks.imports.rejects import Rejected, open_reject_file, read_originals, reject_path
-from tasks.imports.report import Rejects
+from tasks.imports.rejects import Rejected, Rejects, open_reject_file, read_originals, reject_path
 from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
 from worker.errors import InputError

@@ -12,6 +12,7 @@ import orjson
 import pytest
 import redis
 
+from tasks.imports import rejects as rejecting
 from tasks.imports import report as reporting
 from tasks.imports import run as running
 from tasks.imports import sending
@@ -259,9 +260,10 @@ def people(at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_s
     """An import of these addresses, each in a part of its own, whose jobs are the test's to end."""
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
     get_settings.cache_clear()
-    for module in (running, reporting):
+    for module in (running, reporting, rejecting):
         monkeypatch.setattr(module, "get_runs", lambda: at.runs)
-    monkeypatch.setattr(reporting, "get_ledger", lambda: at.ledger)
+    for module in (reporting, rejecting):
+        monkeypatch.setattr(module, "get_ledger", lambda: at.ledger)
 
     def make(*addresses: str) -> Import:
         source = tmp_path / "people.csv"
