@@ -157,7 +157,7 @@ def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:
         ("account", run.account),
         ("source", path or run.source),
         ("state", state(run, now)),
-        ("because", Text(run.reason, "red")),
+        ("note", Text(run.reason, "yellow")) if run.state == "complete" else ("because", Text(run.reason, "red")),
         ("started", clock(run.started)),
         ("ended", clock(run.ended) if run.ended else None),
         ("time", duration(seconds(run, now))),

@@ -17,7 +17,8 @@ class Report:
     ``withdrawn`` were taken back before they were sent. ``requests`` started the ``jobs``. The file ``rejects`` has the
     rows that have not landed, None if all have; ``reasons`` says why, with the number of rows, the most frequent first.
     The withdrawn are not among these: the run sends them when it is resumed. ``left_out`` are columns that were not
-    sent although no mapping says so, and why.
+    sent although no mapping says so, and why. ``note`` is what to know about the reject file, such as that it could not
+    be written; empty if there is nothing.
     """
 
     run: str
@@ -38,6 +39,7 @@ class Report:
     rejects: str | None
     reasons: tuple[tuple[str, int], ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    note: str = ""
 
     @property
     def failed(self) -> int:
@@ -66,4 +68,5 @@ def report(run: Run) -> Report:
         seconds=round((run.ended or get_runs().now()) - run.started, 3),
         rejects=run.rejects or None,
         reasons=run.reasons,
+        note=run.reason,
     )

@@ -86,7 +86,7 @@ def test_a_mended_file_of_rejects_can_be_imported(tmp_path: Path):
 
 def told(path: Path, source: Source, turned_down: list[Rejected]) -> Path:
     """A run's rejects, told by one process; where they are in the end."""
-    with Rejects(path, source, rereadable=True) as told:
+    with Rejects(path, source, lambda: False) as told:
         for each in turned_down:
             told.add(each)
     return told.path
