@@ -44,7 +44,7 @@ _DAY_AND_NAME = re.compile(
 _NAME_AND_DAY = re.compile(r"(?:[^\W\d]{2,10},? )?([^\W\d]{3,10})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})")
 _TIME = re.compile(
     r"(?:[T,]? *(?:at |um |kl\.? ?|@ ?|à |a las )?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}:?[0-9]{0,2})?"
+    r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
 )
 #: ISO 8601 times, one a line, with a blank instead of the ``T`` or ``Z`` instead of the offset allowed.
 _MOMENTS = re.compile(
