@@ -40,12 +40,12 @@ class Rejected:
 class RejectsNotWritten(KlaviyoError):
     """The reject file of a run cannot be written, or not to its end."""
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(path, why)
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
 
     def __str__(self) -> str:
-        path, why = self.args
-        return f"The reject file {path} cannot be written: {why}."
+        name, why = self.args
+        return f"The reject file {name} cannot be written: {why}."
 
 
 class Rejects:
@@ -147,7 +147,7 @@ class Rejects:
             if context is not None:
                 with suppress(OSError):
                     context.__exit__(None, None, None)
-            raise RejectsNotWritten(self.path, error.strerror or str(error)) from None
+            raise RejectsNotWritten(self.path.name, error.strerror or str(error)) from None
 
     def _read_again(self, rows: Collection[int]) -> Mapping[int, Record | Unreadable] | None:
         """Return rows as they are in the source, if it can be read again; None if it has changed."""

@@ -503,7 +503,7 @@ def test_a_run_whose_reject_file_cannot_be_written_has_ended_and_says_how_to_hav
 
     assert report.state == "complete"
     assert (report.rejected, report.reasons) == (1, (("Klaviyo said no", 1),))
-    assert "cannot be written: No space left on device." in report.note
+    assert "The reject file people.P.rejects.csv cannot be written: No space left on device." in report.note
     assert ("--run P" in report.note) == (kind == "profiles")
     run = at.runs.run("P")
     assert run is not None
@@ -518,7 +518,9 @@ def test_a_full_disk_while_rows_are_read_ends_the_run_with_a_sentence(
 
     monkeypatch.setattr(rejecting, "open_reject_file", open_reject_file)
 
-    with pytest.raises(RejectsNotWritten, match=r"reject file .*people.* cannot be written: No space left on device"):
+    with pytest.raises(
+        RejectsNotWritten, match=r"reject file people\.P\.rejects\.csv cannot be written: No space left on device"
+    ):
         run_import(people("malformed"), run="P")
 
     assert at.runs.run("P").state == "failed"  # type: ignore[union-attr]
