@@ -26,8 +26,8 @@ from cli.imports.run import carry_out
 from cli.imports.view import estimate_table, rejects_table
 from cli.terminal import EXIT_FAILED, print_json, say, stdout
 from tasks.imports import Import, estimate
-from tasks.imports.amounts import Decimal
-from tasks.imports.dates import Order
+from tasks.imports.amounts import DecimalMark
+from tasks.imports.dates import DayOrder
 from tasks.imports.preview import Preview
 from tasks.imports.public import Mode
 from tasks.imports.sources import STDIN, Format
@@ -101,10 +101,10 @@ def import_rows(
     ] = None,
     country: Annotated[str | None, typer.Option(help="of phone numbers without a country code: SE, Germany")] = None,
     dates: Annotated[
-        Order | None, typer.Option(metavar="ORDER", help="day-first or month-first, if the dates do not show it")
+        DayOrder | None, typer.Option(metavar="ORDER", help="day-first or month-first, if the dates do not show it")
     ] = None,
     decimals: Annotated[
-        Decimal | None,
+        DecimalMark | None,
         typer.Option(metavar="MARK", help="decimal-comma or decimal-point, if the numbers do not show it"),
     ] = None,
     clear_empty: Annotated[

@@ -140,7 +140,7 @@ def rows_by_reason(run: Run) -> list[tuple[str, int, str]]:
     if run.state == "complete":
         return known
     from tasks.imports.reasons import Reasons
-    from tasks.imports.report import late_rejects
+    from tasks.imports.rejects import late_rejects
 
     late = Reasons()
     for each in late_rejects(run.id):
@@ -157,7 +157,7 @@ def run_facts(run: Run, now: float) -> list[tuple[str, str | Text | None]]:
         ("account", run.account),
         ("source", path or run.source),
         ("state", state(run, now)),
-        ("because", Text(run.reason, "red")),
+        ("note", Text(run.reason, "yellow")) if run.state == "complete" else ("because", Text(run.reason, "red")),
         ("started", clock(run.started)),
         ("ended", clock(run.ended) if run.ended else None),
         ("time", duration(seconds(run, now))),

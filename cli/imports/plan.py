@@ -16,9 +16,9 @@ from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
 from cli.terminal import EXIT_USAGE, say, stdout, stop
 from tasks.imports import Import
-from tasks.imports.amounts import Decimal
+from tasks.imports.amounts import DecimalMark
 from tasks.imports.consents import consent_columns, kind_of
-from tasks.imports.dates import Order
+from tasks.imports.dates import DayOrder
 from tasks.imports.exports import export_named, match_columns
 from tasks.imports.options import Options
 from tasks.imports.preview import Preview, make_preview
@@ -64,8 +64,8 @@ class ReadingOptions:
     fixed: Sequence[str] = ()
     time_zone: str | None = None
     country: str | None = None
-    dates: Order | None = None
-    decimals: Decimal | None = None
+    dates: DayOrder | None = None
+    decimals: DecimalMark | None = None
     export: str | None = None
     clear_empty: bool = False
 
@@ -112,8 +112,8 @@ def complete_options(how: Options, saved: Saved, reading: ReadingOptions, found:
         clear_empty=reading.clear_empty,
         time_zone=reading.time_zone or saved.settings.get("time_zone"),
         country=reading.country or saved.settings.get("country"),
-        dates=reading.dates or cast("Order | None", saved.settings.get("dates")),
-        decimals=reading.decimals or cast("Decimal | None", saved.settings.get("decimals")),
+        dates=reading.dates or cast("DayOrder | None", saved.settings.get("dates")),
+        decimals=reading.decimals or cast("DecimalMark | None", saved.settings.get("decimals")),
     )
 
 

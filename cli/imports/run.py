@@ -53,6 +53,8 @@ def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = Non
         stdout().print(report_table(report))
     if report.failed:
         say_what_failed(report)
+    if report.note:
+        say(report.note, "yellow")
     if rejects and report.rejects and Path(report.rejects) != rejects.absolute():
         say(f"{rejects} was there before and was left as it was.", "yellow")
     return EXIT_FAILED if report.failed or report.withdrawn else 0

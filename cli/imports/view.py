@@ -169,7 +169,8 @@ def rejects_table(estimate: Estimate) -> Listing:
 def say_what_failed(report: Report) -> None:
     """Say in one sentence which rows did not land, and why."""
     why = most_frequent(report.reasons)
-    say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}. They are in {report.rejects}.", "red")
+    where = f" They are in {report.rejects}." if report.rejects else ""
+    say(f"{report.failed:,} of {report.rows:,} rows did not land: {why}.{where}", "red")
 
 
 def count_jobs(count: int) -> str:

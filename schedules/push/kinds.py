@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
-from tasks.imports.amounts import Decimal
-from tasks.imports.dates import Order
+from tasks.imports.amounts import DecimalMark
+from tasks.imports.dates import DayOrder
 from tasks.imports.kinds import KINDS as IMPORT_KINDS
 from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.run import Rows
@@ -92,8 +92,8 @@ class Push:
     delete: Delete = "none"
     account: str = DEFAULT
     country: str | None = None
-    dates: Order | None = None
-    decimals: Decimal | None = None
+    dates: DayOrder | None = None
+    decimals: DecimalMark | None = None
 
     @property
     def stream(self) -> str:

@@ -25,8 +25,8 @@ from schedules.push.part_outcome import part_outcome
 from schedules.push.report import NotDeleted, PushReport, State
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
-from tasks.imports.amounts import Decimal
-from tasks.imports.dates import Order
+from tasks.imports.amounts import DecimalMark
+from tasks.imports.dates import DayOrder
 from tasks.imports.run import Import, Rows, new_run_id
 from tasks.imports.sending import Sender, Stopped, withdraw_parts
 from tasks.jobs.import_runs import get_runs
@@ -57,8 +57,8 @@ def push(
     fixed: Mapping[str, Any] | None = None,
     time_zone: str | None = None,
     country: str | None = None,
-    dates: Order | None = None,
-    decimals: Decimal | None = None,
+    dates: DayOrder | None = None,
+    decimals: DecimalMark | None = None,
     delete: Delete = "none",
     account: str = DEFAULT,
     force: bool = False,

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 #: Whether a comma or a point comes before the decimals.
-Decimal = Literal["decimal-comma", "decimal-point"]
+DecimalMark = Literal["decimal-comma", "decimal-point"]
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -22,7 +22,7 @@ _GROUPED = {
 _ONE_MARK = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 
 
-def infer_decimal(text: str) -> Decimal | None:
+def infer_decimal(text: str) -> DecimalMark | None:
     """Return the decimal mark that a number proves; None if both readings are numbers, or it has no mark."""
     digits = _digits(text)
     if digits is None or not ("," in digits[0] or "." in digits[0]):
@@ -39,7 +39,7 @@ def is_ambiguous_amount(text: str) -> bool:
     return bool(digits and _ONE_MARK.fullmatch(digits[0]))
 
 
-def parse_amount(text: str, decimal: Decimal | None = None) -> int | float:
+def parse_amount(text: str, decimal: DecimalMark | None = None) -> int | float:
     """Return the number in a cell, whatever its currency.
 
     Raises:

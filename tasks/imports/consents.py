@@ -10,8 +10,7 @@ from typing import cast, get_args
 
 from tasks.imports.cells import tidy_cells
 from tasks.imports.countries import country_code
-from tasks.imports.dates import Order as DateOrder
-from tasks.imports.dates import parse_date_or_time
+from tasks.imports.dates import DayOrder, parse_date_or_time
 from tasks.imports.exports import Matched
 from tasks.imports.orders import Order
 from tasks.imports.phones import parse_phone
@@ -99,10 +98,10 @@ def _is_yes(cell: str, kind: str) -> bool:
     said = cell.strip().casefold()
     with suppress(ValueError):
         return said in _YES[kind] or parse_boolean(said)
-    return kind != "subscribe" and any(_is_date(said, order) for order in get_args(DateOrder))
+    return kind != "subscribe" and any(_is_date(said, order) for order in get_args(DayOrder))
 
 
-def _is_date(said: str, order: DateOrder) -> bool:
+def _is_date(said: str, order: DayOrder) -> bool:
     with suppress(ValueError):
         return bool(said and parse_date_or_time(said, order))
     return False

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
 
 #: Which of two numbers before a year is the day.
-Order = Literal["day-first", "month-first"]
+DayOrder = Literal["day-first", "month-first"]
 
 _MONTHS = {
     name: number
@@ -44,7 +44,7 @@ _DAY_AND_NAME = re.compile(
 _NAME_AND_DAY = re.compile(r"(?:[^\W\d]{2,10},? )?([^\W\d]{3,10})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})")
 _TIME = re.compile(
     r"(?:[T,]? *(?:at |um |kl\.? ?|@ ?|à |a las )?([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}:?[0-9]{0,2})?"
+    r" ?([AaPp]\.?[Mm]\.?)?)? *(Z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
 )
 #: ISO 8601 times, one a line, with a blank instead of the ``T`` or ``Z`` instead of the offset allowed.
 _MOMENTS = re.compile(
@@ -73,7 +73,7 @@ def normalise_moments(texts: Sequence[str]) -> list[str] | None:
     return column.replace(" ", "T").replace("Z", "+00:00").split("\n")[:-1]
 
 
-def infer_order(text: str) -> Order | None:
+def infer_order(text: str) -> DayOrder | None:
     """Return the order of day and month that a date proves; None if both can be a month, or it is none."""
     found = _NUMBERS.match(text.strip())
     if found is None or len(found[1]) > 2:
@@ -90,7 +90,7 @@ def is_ambiguous_date(text: str) -> bool:
     return bool(found and len(found[1]) <= 2 and found[1] != found[3] and infer_order(text) is None)
 
 
-def parse_date_or_time(text: str, order: Order | None = None) -> date | datetime:
+def parse_date_or_time(text: str, order: DayOrder | None = None) -> date | datetime:
     """Return the day or the point in time in a cell, with its time zone if it has one.
 
     Raises:
@@ -124,7 +124,7 @@ def _serial(found: re.Match[str]) -> date | datetime:
     return datetime.combine(day, time()) + timedelta(seconds=round(float(f"0.{found[2]}") * 86_400))
 
 
-def _numbers(found: re.Match[str], order: Order | None) -> date:
+def _numbers(found: re.Match[str], order: DayOrder | None) -> date:
     first, second, third = (int(found[group]) for group in (1, 3, 4))
     if len(found[1]) == 4:
         return _day(first, second, third)
@@ -137,11 +137,11 @@ def _numbers(found: re.Match[str], order: Order | None) -> date:
     return _day(year, *((second, first) if order == "day-first" else (first, second)))
 
 
-def _day_and_name(found: re.Match[str], order: Order | None) -> date:
+def _day_and_name(found: re.Match[str], order: DayOrder | None) -> date:
     return _day(int(found[3]), _MONTHS.get(found[2].casefold(), 0), int(found[1]))
 
 
-def _name_and_day(found: re.Match[str], order: Order | None) -> date:
+def _name_and_day(found: re.Match[str], order: DayOrder | None) -> date:
     return _day(int(found[3]), _MONTHS.get(found[1].casefold(), 0), int(found[2]))
 
 

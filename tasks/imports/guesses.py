@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 from tasks.imports.addresses import parse_address
-from tasks.imports.amounts import Decimal, is_ambiguous_amount, parse_amount
+from tasks.imports.amounts import DecimalMark, is_ambiguous_amount, parse_amount
 from tasks.imports.cards import are_cards
 from tasks.imports.column_names import column_names, plain_words
-from tasks.imports.dates import Order, parse_date_or_time
+from tasks.imports.dates import DayOrder, parse_date_or_time
 from tasks.imports.values import parse_boolean
 from tasks.imports.withheld import is_secret
 
@@ -162,13 +162,13 @@ def _is_truth(cell: str) -> bool:
 
 
 def _is_amount(cell: str) -> bool:
-    mark: Decimal | None = "decimal-point" if is_ambiguous_amount(cell) else None
+    mark: DecimalMark | None = "decimal-point" if is_ambiguous_amount(cell) else None
     is_name = _LEADING_ZERO.match(cell.strip()) or len(cell) >= MIN_NAME_CHARACTERS
     return not is_name and _reads(partial(parse_amount, decimal=mark), cell)
 
 
 def _is_date(cell: str) -> bool:
-    orders: tuple[Order, ...] = ("day-first", "month-first")
+    orders: tuple[DayOrder, ...] = ("day-first", "month-first")
     return not cell.strip().isdigit() and any(
         _reads(partial(parse_date_or_time, order=order), cell) for order in orders
     )

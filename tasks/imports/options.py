@@ -9,9 +9,9 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tasks import rules
-from tasks.imports.amounts import Decimal
+from tasks.imports.amounts import DecimalMark
 from tasks.imports.countries import country_code, is_country
-from tasks.imports.dates import Order
+from tasks.imports.dates import DayOrder
 
 Channel = Literal["email", "sms", "whatsapp"]
 
@@ -41,8 +41,8 @@ class Options:
     time_zone: str | None = None
     country: str | None = None
     export: str | None = None
-    dates: Order | None = None
-    decimals: Decimal | None = None
+    dates: DayOrder | None = None
+    decimals: DecimalMark | None = None
     consent: bool = False
     clear_empty: bool = False
     moment: datetime = field(default_factory=lambda: rules.now())

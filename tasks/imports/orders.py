@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import orjson
 
-from tasks.imports.amounts import Decimal
+from tasks.imports.amounts import DecimalMark
 from tasks.imports.cells import tidy_cells
 from tasks.imports.exports import Matched
 from tasks.imports.packed_items import unpack_items
@@ -42,7 +42,7 @@ class Order(list[str]):
         self.problem = problem
 
 
-def group_orders(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
+def group_orders(source: Source, matched: Matched, decimals: DecimalMark | None) -> Source:
     """Return the orders of a source, one a row, with one more column for its items as JSON."""
     table = _Table(source, matched, decimals)
 
@@ -52,7 +52,7 @@ def group_orders(source: Source, matched: Matched, decimals: Decimal | None) -> 
     return replace(source, columns=(*table.columns, ITEMS), batches=lambda: batches_of(rows()))
 
 
-def list_ordered_products(source: Source, matched: Matched, decimals: Decimal | None) -> Source:
+def list_ordered_products(source: Source, matched: Matched, decimals: DecimalMark | None) -> Source:
     """Return the items of the orders of a source, one a row, with the values of its order, its cost and an id."""
     table = _Table(source, matched, decimals)
 
@@ -74,7 +74,7 @@ def batches_of(rows: Iterator[Order]) -> Iterator[Batch]:
 class _Table:
     """The rows of a source, and the columns of an order and of its items."""
 
-    def __init__(self, source: Source, matched: Matched, decimals: Decimal | None) -> None:
+    def __init__(self, source: Source, matched: Matched, decimals: DecimalMark | None) -> None:
         assert source.columns is not None
         assert matched.order is not None
         self.columns = source.columns

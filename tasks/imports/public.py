@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from tasks.imports.amounts import Decimal
-from tasks.imports.dates import Order
+from tasks.imports.amounts import DecimalMark
+from tasks.imports.dates import DayOrder
 from tasks.imports.options import Channel, Options
 from tasks.imports.report import Report
 from tasks.imports.run import Import, Rows, run_import
@@ -45,8 +45,8 @@ class Common(TypedDict, total=False):
     export: str | None
     time_zone: str | None
     country: str | None
-    dates: Order | None
-    decimals: Decimal | None
+    dates: DayOrder | None
+    decimals: DecimalMark | None
     clear_empty: bool
     progress: Callable[[Run], None]
 

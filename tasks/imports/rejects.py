@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from typing import Any
 import orjson
 
 from tasks.imports.orders import Order
+from tasks.imports.reasons import Reasons
 from tasks.imports.sources import REJECT_COLUMNS, Record, Source, Unreadable, count_reject_columns
-from worker.errors import InputError
+from tasks.jobs.import_runs import get_runs
+from tasks.jobs.ledger import get_ledger
+from worker.errors import InputError, KlaviyoError
 
 CHECK = "check"
 
@@ -32,6 +35,153 @@ class Rejected:
     stage: str
     reason: str
     original: Record | Unreadable
+
+
+class RejectsNotWritten(KlaviyoError):
+    """The reject file of a run cannot be written, or not to its end."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+
+    def __str__(self) -> str:
+        name, why = self.args
+        return f"The reject file {name} cannot be written: {why}."
+
+
+class Rejects:
+    """The reject file of one run, written again each time the run is resumed, if there are rows to write.
+
+    An existing file is left alone, since rows in it may have been corrected: the new one is written beside it, and
+    replaces it only if nothing is lost.
+
+    If the source can be read again, ``has_changed`` tells whether it has changed since its reading began, and each row
+    is written as it is there. Otherwise ``has_changed`` is None, the file is JSON Lines, and a row that Klaviyo
+    rejected is written as it was sent.
+    """
+
+    def __init__(self, path: Path, source: Source, has_changed: Callable[[], bool] | None) -> None:
+        self.path = first_unused_path(path)
+        self.reasons = Reasons()
+        self._source = source
+        self._has_changed = has_changed
+        self._wanted = path
+        self._layout = source if has_changed else replace(source, columns=None)
+        self._context: Any = None
+        self._write: Callable[[Rejected], None] | None = None
+
+    def __enter__(self) -> Rejects:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        # An error that is on its way says more than a file that cannot be closed.
+        with suppress(*([RejectsNotWritten] if error else [])):
+            self.close()
+
+    @property
+    def written(self) -> bool:
+        """Whether any row was written, and none was lost."""
+        return self._write is not None
+
+    def add(self, rejected: Rejected) -> None:
+        """Write one row.
+
+        Raises:
+            RejectsNotWritten: the disk is full, for example.
+
+        """
+        self.reasons.add(rejected.reason, rejected.row)
+        self._add(replace(rejected, original=self._as_written(rejected.original)))
+
+    def add_late(self, run: str) -> str:
+        """Write the rows of a run that Klaviyo rejected. Return what to know about them; empty if there is nothing.
+
+        Raises:
+            RejectsNotWritten: the disk is full, for example. All reasons are counted nevertheless.
+            SourceError: the source can no longer be read.
+
+        """
+        late = {each["row"]: each for each in late_rejects(run)}
+        for row in sorted(late):
+            self.reasons.add(late[row]["reason"], row)
+        found = self._read_again(late.keys())
+        for row in sorted(late):
+            each = late[row]
+            original = (found or {}).get(row, () if self._layout.columns else each.get("sent") or {})
+            self._add(Rejected(row, each["stage"], each["reason"], original))
+        if found is not None:
+            return ""
+        how = "with their numbers and reasons only" if self._layout.columns else "as they were sent"
+        return (
+            f"{self._source.name} has changed since this import began, so the rows that Klaviyo rejected are in the "
+            f"reject file {how}."
+        )
+
+    def close(self) -> None:
+        """Close the file, and replace older ones in which nothing is lost by that.
+
+        Raises:
+            RejectsNotWritten: the disk is full, for example.
+
+        """
+        if self._context is None:
+            return
+        with self._writing():
+            context, self._context = self._context, None
+            context.__exit__(None, None, None)
+            self.path = replace_shorter_copies(self.path, self._wanted)
+
+    def _add(self, rejected: Rejected) -> None:
+        with self._writing():
+            if self._write is None:
+                self._context = open_reject_file(self.path, self._layout)
+                self._write = self._context.__enter__()
+            assert self._write is not None
+            self._write(rejected)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            context, self._context, self._write = self._context, None, None
+            if context is not None:
+                with suppress(OSError):
+                    context.__exit__(None, None, None)
+            raise RejectsNotWritten(self.path.name, error.strerror or str(error)) from None
+
+    def _read_again(self, rows: Collection[int]) -> Mapping[int, Record | Unreadable] | None:
+        """Return rows as they are in the source, if it can be read again; None if it has changed."""
+        if self._has_changed is None or not rows:
+            return {}
+        if self._has_changed():
+            return None
+        found = dict(read_originals(self._source, rows))
+        return None if self._has_changed() else found
+
+    def _as_written(self, original: Record | Unreadable) -> Record | Unreadable:
+        if self._has_changed or isinstance(original, Mapping | Unreadable):
+            return original
+        return dict(zip(self._source.columns or (), original, strict=False))
+
+
+def watch_file(file: Path) -> Callable[[], bool]:
+    """Return a function that tells whether a file has been replaced, written to or removed since this call."""
+    before = _version(file)
+    return lambda: _version(file) != before
+
+
+def _version(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def late_rejects(run: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a run that Klaviyo rejected: row, stage, reason, and the record as it was sent."""
+    for id in get_runs().jobs(run):
+        yield from get_ledger().rejects_of(id)
 
 
 @contextmanager
@@ -142,7 +292,7 @@ def read_originals(source: Source, rows: Collection[int]) -> Iterator[tuple[int,
     """Yield the rows with these numbers, in order, by reading a file again.
 
     Raises:
-        SourceError: the file has changed.
+        SourceError: it can no longer be read.
 
     """
     last = max(rows, default=0)

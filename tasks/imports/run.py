@@ -22,8 +22,8 @@ from tasks.imports.kinds import KINDS
 from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import Plan
-from tasks.imports.rejects import Rejected, reject_path
-from tasks.imports.report import Rejects, Report, report
+from tasks.imports.rejects import Rejected, Rejects, reject_path, watch_file
+from tasks.imports.report import Report, report
 from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
@@ -31,7 +31,7 @@ from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
-from worker.errors import InputError, SourceError
+from worker.errors import InputError, KlaviyoError, SourceError
 from worker.governor import Lane
 from worker.redis.connection import AWAY
 from worker.redis.homes import first
@@ -135,6 +135,7 @@ def run_import(
         InputError, SourceError: the call or the source is wrong.
         Unauthorized, Forbidden, Gone, SettingsError: Klaviyo would accept no part. The rest was taken back.
         Stopped: ``stop`` returned True, or the run was cancelled.
+        RejectsNotWritten: a row that was rejected before it was sent cannot be written. The rest was taken back.
         PartsForgotten, RunForgotten: Redis has lost what it knew.
         redis.ConnectionError, redis.TimeoutError: Redis was away for too long. The run can be resumed.
 
@@ -150,13 +151,15 @@ def run_import(
         # The moment is the time of events without one: another moment would make other requests.
         moment = datetime.fromisoformat(before.asked["options"]["moment"])
         wanted = replace(wanted, options=replace(wanted.options, moment=moment))
+    # Before it is opened, so that no change goes unnoticed.
+    has_changed = watch_file(wanted.file) if wanted.file else None
     source, plan = wanted.open()
     alias, asked = account(get_settings(), wanted.account).alias, wanted.as_request()
     if before is not None and (before.kind, before.account, before.asked) != (wanted.kind, alias, asked):
         raise InputError("import", [f"run {id} was a different import: of {before.kind} from {before.source}"])
     path = reject_path(rejects, wanted.file, source, id)
     this = runs.begin(id, wanted.kind, alias, source.name, asked)
-    rejected = Rejects(path, source, rereadable=wanted.file is not None)
+    rejected = Rejects(path, source, has_changed)
     current = _RunState(id, rejected, progress)
     current.refresh(at_once=True)
 
@@ -196,9 +199,34 @@ def run_import(
             reason = str(error)
             runs.end(id, "failed", reason)
             raise
-        rejected.add_late(id)
-    runs.end(id, "complete")
+        note = _add_late_rejects(rejected, wanted, id)
+    runs.end(id, "complete", note)
     return replace(report(current.refresh(at_once=True)), left_out=tuple(plan.all_left_out.items()))
+
+
+def _add_late_rejects(rejected: Rejects, wanted: Import, run: str) -> str:
+    """Write the rows that Klaviyo rejected, and return what to know about the reject file.
+
+    The outcome of each row is known by now, so a reject file that cannot be written does not keep the run from ending.
+    """
+    try:
+        note = rejected.add_late(run)
+        rejected.close()
+    except AWAY:
+        raise
+    except Exception as error:
+        again = (
+            "import the same rows again, as a new run, to have the reject file"
+            if wanted.kind in UPSERTS
+            else f"resume the run to have the reject file: the same klaviyo import with --run {run}"
+        )
+        foreseen = isinstance(error, KlaviyoError)
+        what = str(error) if foreseen else f"The reject file cannot be written: {type(error).__name__}."
+        note = f"{what} Once that is mended, {again}"
+        if not foreseen:
+            get_runs().end(run, "complete", note)
+            raise
+    return note
 
 
 def cancel_import(run: str) -> int:

@@ -14,9 +14,8 @@ from typing import Any, cast
 
 import orjson
 
-from tasks.imports.amounts import Decimal as Mark
-from tasks.imports.amounts import parse_amount
-from tasks.imports.dates import Order, parse_date_or_time
+from tasks.imports.amounts import DecimalMark, parse_amount
+from tasks.imports.dates import DayOrder, parse_date_or_time
 from tasks.imports.fields import TEXTS, Field
 from tasks.rules import day, moment
 from worker.api.wire import codec_of
@@ -61,7 +60,7 @@ def are_numbers(cells: Sequence[str], mark: str = "") -> bool:
     return (_WHOLE_NUMBERS if mark == "decimal-comma" else _NUMBERS).fullmatch(column) is not None
 
 
-def parse_number(value: Any, mark: Mark | None = None) -> int | float:
+def parse_number(value: Any, mark: DecimalMark | None = None) -> int | float:
     """Return a number; a text may group its digits and name a currency. ``mark``: the decimal mark."""
     if isinstance(value, str):
         value = parse_amount(value, mark)
@@ -86,7 +85,7 @@ def parse_boolean(value: Any) -> bool:
     raise ValueError("this is neither true nor false; write yes or no")
 
 
-def point_in_time(value: Any, zone: tzinfo | None, order: Order | None = None, *, anywhere: bool = False) -> str:
+def point_in_time(value: Any, zone: tzinfo | None, order: DayOrder | None = None, *, anywhere: bool = False) -> str:
     """Return a time with its offset, or that of ``zone``; a date alone is midnight there.
 
     ``anywhere``: without a zone, a date stays a date, and a time stays one without an offset.
@@ -106,7 +105,7 @@ def point_in_time(value: Any, zone: tzinfo | None, order: Order | None = None, *
     return moment(value)
 
 
-def calendar_day(value: Any, order: Order | None = None) -> str:
+def calendar_day(value: Any, order: DayOrder | None = None) -> str:
     """Return a day, without any time of day."""
     found = parse_date_or_time(value, order) if isinstance(value, str) else value
     return day(found.date() if isinstance(found, datetime) else found)
@@ -188,15 +187,15 @@ def make_converter(
     render = codec_of(field.annotation).render
     match field.form:
         case "number":
-            mark = cast(Mark, field.style or None)
+            mark = cast(DecimalMark, field.style or None)
             return lambda value: dump_json(_allowed(field, parse_number(value, mark)))
         case "boolean":
             return lambda value: dump_json(parse_boolean(value))
         case "time":
-            order, anywhere = cast(Order, field.style or None), field.annotation is Any and len(field.keys) > 1
+            order, anywhere = cast(DayOrder, field.style or None), field.annotation is Any and len(field.keys) > 1
             return lambda value: dump_json(point_in_time(value, zone, order, anywhere=anywhere))
         case "day":
-            order = cast(Order, field.style or None)
+            order = cast(DayOrder, field.style or None)
             return lambda value: dump_json(calendar_day(value, order))
         case "list" if field.style:
             return lambda value: dump_json(render([(each or str)(one) for one in parse_tags(value)]))

@@ -50,6 +50,13 @@ class TestImports:
             assert part in shown
         assert "2  email: is missing" in shown
 
+    def test_one_whose_reject_file_could_not_be_written_says_so_although_it_is_complete(self, fake_redis):
+        begun(fake_redis)
+        Runs(fake_redis).end("R", "complete", "The reject file cannot be written.")
+
+        shown = [line.split(maxsplit=1) for line in run("imports", "R").stdout.splitlines()]
+        assert ["note", "The reject file cannot be written."] in shown
+
     @pytest.mark.parametrize(
         ("kind", "again"),
         [("profiles", "the same import with --run R"), ("upsert_catalog_items", "the same import, started again,")],

@@ -57,6 +57,16 @@ class TestCarriedOut:
             "2 of 3 rows did not land: email: is missing (2); a (1); b (1); and 1 other reasons. They are in /x.csv.\n"
         )
 
+    def test_without_a_reject_file_none_is_named_and_the_note_says_how_to_have_it(self, monkeypatch, capsys):
+        end = report(
+            landed=2, rejected=1, reasons=(("No.", 1),), note="The reject file /x.csv cannot be written: full."
+        )
+
+        assert self.ended(monkeypatch, end) == 1
+        assert capsys.readouterr().err == (
+            "1 of 3 rows did not land: No. (1).\nThe reject file /x.csv cannot be written: full.\n"
+        )
+
     def test_ctrl_c_says_how_to_resume_and_how_to_cancel(self, monkeypatch, capsys):
         code = self.ended(monkeypatch, KeyboardInterrupt(), seen(parts=2))
 

@@ -17,8 +17,7 @@ from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.plan import compile_plan
 from tasks.imports.reasons import Reasons
-from tasks.imports.rejects import Rejected, open_reject_file, read_originals, reject_path
-from tasks.imports.report import Rejects
+from tasks.imports.rejects import Rejected, Rejects, open_reject_file, read_originals, reject_path
 from tasks.imports.sources import Source, open_rows
 from tests.tasks.action_samples import NOW
 from worker.errors import InputError
@@ -87,7 +86,7 @@ def test_a_mended_file_of_rejects_can_be_imported(tmp_path: Path):
 
 def told(path: Path, source: Source, turned_down: list[Rejected]) -> Path:
     """A run's rejects, told by one process; where they are in the end."""
-    with Rejects(path, source, rereadable=True) as told:
+    with Rejects(path, source, lambda: False) as told:
         for each in turned_down:
             told.add(each)
     return told.path

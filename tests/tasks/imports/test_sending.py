@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,11 +15,13 @@ import orjson
 import pytest
 import redis
 
+from tasks.imports import rejects as rejecting
 from tasks.imports import report as reporting
 from tasks.imports import run as running
 from tasks.imports import sending
 from tasks.imports.options import Options
 from tasks.imports.parts import Part
+from tasks.imports.rejects import RejectsNotWritten
 from tasks.imports.run import Import, run_import
 from tasks.imports.sending import (
     MAX_WAITING_PARTS,
@@ -27,6 +32,7 @@ from tasks.imports.sending import (
     Stopped,
     withdraw_parts,
 )
+from tasks.imports.upsert import Routed
 from tasks.jobs import isolate as isolating
 from tasks.jobs import withdraw as withdrawing
 from tasks.jobs.import_runs import Run, Runs
@@ -259,9 +265,11 @@ def people(at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_s
     """An import of these addresses, each in a part of its own, whose jobs are the test's to end."""
     monkeypatch.setenv("KLAVIYO_API_KEY", "pk_test")
     get_settings.cache_clear()
-    for module in (running, reporting):
+    monkeypatch.setattr(running, "PAUSE_S", 0.0)
+    for module in (running, reporting, rejecting):
         monkeypatch.setattr(module, "get_runs", lambda: at.runs)
-    monkeypatch.setattr(reporting, "get_ledger", lambda: at.ledger)
+    for module in (reporting, rejecting):
+        monkeypatch.setattr(module, "get_ledger", lambda: at.ledger)
 
     def make(*addresses: str) -> Import:
         source = tmp_path / "people.csv"
@@ -338,10 +346,8 @@ def test_events_without_a_time_have_that_of_the_first_try_when_a_run_is_taken_up
 
 
 def test_an_import_whose_parts_a_failover_has_lost_is_not_complete(
-    at: Sending, people: Callable[..., Import], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    at: Sending, people: Callable[..., Import], client: redis.Redis
 ) -> None:
-    monkeypatch.setattr(running, "PAUSE_S", 0.0)
-
     def lose(run: Run) -> None:
         """As a replica has it that was behind, and is the primary now."""
         client.zremrangebyrank(f"klaviyo:run:{run.id}:parts", 0, -1)
@@ -395,3 +401,143 @@ def test_what_an_import_enters_is_over_only_when_replicas_have_it(
     monkeypatch.setattr(replicas, "working", SimpleNamespace(is_set=lambda: True))
     with asking_redis_once():
         entered(2)
+
+
+def turned_down(at: Sending, then: Callable[[], object] = lambda: None) -> Callable[[Run], None]:
+    """What has Klaviyo turn down the first row of a run's first part, and does something else after that."""
+
+    def look(run: Run) -> None:
+        for id in at.runs.jobs(run.id):
+            if at.ledger.job(id).state == "spawning":  # type: ignore[union-attr]
+                at.ledger.mark_sending(id, LEASE)
+                at.ledger.accept(id, f"K-{id}", True)
+                at.ledger.end(id, "complete")
+                sent = {"type": "profile", "attributes": {"email": "ada@example.com"}}
+                rejects = [{"row": 1, "stage": "job", "reason": "Klaviyo said no", "sent": sent}]
+                at.ledger.settle(id, JobOutcome("complete", {"status": "complete"}, rejected=1, rejects=rejects))
+                then()
+
+    return look
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put another file in the place of one, as an editor or a nightly export does."""
+    other = path.with_name("other")
+    other.write_text(text)
+    other.replace(path)
+
+
+@pytest.mark.parametrize("then", ["email\neve@example.com\n", "email\n", "no such column\n1\n2\n", None])
+def test_other_rows_never_stand_beside_klaviyos_reasons_where_a_file_was_replaced_meanwhile(
+    at: Sending, people: Callable[..., Import], tmp_path: Path, then: str | None
+):
+    wanted, source = people("ada@example.com"), tmp_path / "people.csv"
+
+    def change() -> None:
+        source.unlink() if then is None else replace_file(source, then)
+
+    report = run_import(wanted, run="P", progress=turned_down(at, change))
+
+    assert report.rejects is not None
+    assert Path(report.rejects).read_text().splitlines() == ["row,stage,reason,email", "1,job,Klaviyo said no"]
+    assert report.note.startswith("people.csv has changed since this import began, so the rows that Klaviyo rejected")
+    assert report.reasons == (("Klaviyo said no", 1),)
+    run = at.runs.run("P")
+    assert run is not None
+    assert (run.state, run.reason) == ("complete", report.note)
+
+
+def test_rows_of_json_lines_that_were_replaced_meanwhile_are_written_as_they_were_sent(
+    at: Sending, people: Callable[..., Import], tmp_path: Path
+):
+    people()
+    source = tmp_path / "people.jsonl"
+    source.write_text('{"email": "ada@example.com"}\n')
+
+    def change() -> None:
+        replace_file(source, '{"email": "eve@example.com"}\n')
+
+    report = run_import(Import("profiles", source), run="P", progress=turned_down(at, change))
+
+    assert report.rejects is not None
+    assert "ada@example.com" in Path(report.rejects).read_text()
+    assert "eve@example.com" not in Path(report.rejects).read_text()
+    assert "as they were sent" in report.note
+
+
+def test_rows_of_an_unchanged_file_are_written_as_they_are_there(at: Sending, people: Callable[..., Import]):
+    report = run_import(people("Ada@example.com"), run="P", progress=turned_down(at))
+
+    assert report.rejects is not None
+    assert Path(report.rejects).read_text().splitlines()[1:] == ["1,job,Klaviyo said no,Ada@example.com"]
+    assert report.note == ""
+
+
+@pytest.mark.parametrize("kind", ["profiles", "upsert_catalog_items"])
+@pytest.mark.parametrize("when", ["opened", "written", "closed"])
+def test_a_run_whose_reject_file_cannot_be_written_has_ended_and_says_how_to_have_it(
+    at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch, kind: str, when: str
+):
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    @contextmanager
+    def open_reject_file(path: Path, source: object) -> Iterator[Callable[[object], None]]:
+        def write(row: object) -> None:
+            if when == "written":
+                raise full
+
+        if when == "opened":
+            raise full
+        yield write
+        if when == "closed":
+            raise full
+
+    monkeypatch.setattr(rejecting, "open_reject_file", open_reject_file)
+    monkeypatch.setattr(running, "route", lambda made, plan, account: (Routed(ACTION, each) for each in made))
+    wanted = people("ada@example.com")
+    if kind != "profiles":
+        wanted.rows.write_text("external_id,title,description,url\n1,One,The first,https://shop.example/1\n")
+        wanted = replace(wanted, kind=kind)
+
+    report = run_import(wanted, run="P", progress=turned_down(at))
+
+    assert report.state == "complete"
+    assert (report.rejected, report.reasons) == (1, (("Klaviyo said no", 1),))
+    assert "The reject file people.P.rejects.csv cannot be written: No space left on device." in report.note
+    assert ("--run P" in report.note) == (kind == "profiles")
+    run = at.runs.run("P")
+    assert run is not None
+    assert (run.state, run.reason) == ("complete", report.note)
+
+
+def test_a_full_disk_while_rows_are_read_ends_the_run_with_a_sentence(
+    at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
+):
+    def open_reject_file(path: Path, source: object) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rejecting, "open_reject_file", open_reject_file)
+
+    with pytest.raises(
+        RejectsNotWritten, match=r"reject file people\.P\.rejects\.csv cannot be written: No space left on device"
+    ):
+        run_import(people("malformed"), run="P")
+
+    assert at.runs.run("P").state == "failed"  # type: ignore[union-attr]
+
+
+def test_an_unforeseen_error_in_writing_the_reject_file_does_not_leave_a_run_running(
+    at: Sending, people: Callable[..., Import], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(rejecting, "read_originals", fail)
+
+    with pytest.raises(LookupError):
+        run_import(people("ada@example.com"), run="P", progress=turned_down(at))
+
+    run = at.runs.run("P")
+    assert run is not None
+    assert (run.state, run.rejected) == ("complete", 1)
+    assert "cannot be written" in run.reason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import phonenumbers
 import pytest
@@ -213,6 +213,34 @@ def test_a_date_is_read_in_the_forms_of_exports(cell: str, read: date):
 def test_what_is_no_date_is_rejected_with_the_reason(cell: str):
     with pytest.raises(ValueError, match="this is not a date or time that can be read"):
         parse_date_or_time(cell)
+
+
+@pytest.mark.parametrize(
+    ("offset", "hours"),
+    [
+        ("+2", 2),
+        ("+02", 2),
+        ("-5:30", -5.5),
+        ("+05:30", 5.5),
+        ("+0530", 5.5),
+        ("+530", 5.5),
+        ("UTC+1", 1),
+        ("+14:00", 14),
+    ],
+)
+def test_an_offset_is_hours_or_hours_and_two_digits_of_minutes(offset: str, hours: float):
+    read = parse_date_or_time(f"23.05.2024 14:30 {offset}")
+
+    assert read == datetime(2024, 5, 23, 14, 30, tzinfo=timezone(timedelta(hours=hours)))
+
+
+@pytest.mark.parametrize(
+    "offset", ["+1:3", "+12:3", "+1:", "+12:", "UTC+1:3", "+2:60", "+15", "+01:2:3", "+", "+12345"]
+)
+def test_an_offset_that_is_none_is_rejected_with_its_time(offset: str):
+    for day in ("23.05.2024", "2024-05-23", "June 3, 2024"):
+        with pytest.raises(ValueError, match="this is not a date or time that can be read"):
+            parse_date_or_time(f"{day} 14:30 {offset}")
 
 
 def test_day_and_month_are_distinguished_by_evidence_and_never_guessed():
