@@ -69,8 +69,8 @@ class RequestEnd:
 
     ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before, after a 429
     or, if there is a ``block_reason``, for that. ``forget``: it was certainly not carried out. ``accepted_key``:
-    Klaviyo has accepted credentials of this fingerprint, or, by `ANY_KEY`, those of a worker. ``unanswered``: a thread has
-    waited for the answer in vain.
+    Klaviyo has accepted credentials of this fingerprint, or, by `ANY_KEY`, those of a worker. ``unanswered``: a thread
+    has waited for the answer in vain.
     """
 
     used: bool
