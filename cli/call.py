@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from typing import Annotated, Any
 
 import typer
 from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as NotYet
 
-import tasks.registry  # noqa: F401  registers every action
 from cli.arguments import parameters
+from cli.choosing_calls import choose_action, choose_lane
 from cli.limits import describe_pause
 from cli.terminal import EXIT_USAGE, print_json, say, stop, working
 from cli.times import span
-from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
-from worker.action import ACTIONS, NAMES_2024, Action
 from worker.app import app
-from worker.governor import Lane, get_governor
+from worker.governor import get_governor
 from worker.redis.homes import at_home
 from worker.settings import get_settings
 from worker.tiers import Line
@@ -45,10 +42,7 @@ def call(
     The parameters are options: --email ada@example.com --first-name Ada --properties '{"plan": "pro"}'.
     Lists are repeated or separated by commas. Flat names such as --data--attributes--email work too.
     """
-    action = _action(name)
-    lane_: Lane = "bulk" if lane == "bulk" else "now"
-    if lane != lane_:
-        raise stop(f"There is no lane {lane!r}: use now or bulk.", EXIT_USAGE)
+    action, lane_ = choose_action(name), choose_lane(lane)
     if now and (countdown is not None or expires is not None):
         raise stop("--now makes the request at once: leave out --countdown and --expires.", EXIT_USAGE)
     params = parameters(action.declaration, context.args, given)
@@ -92,13 +86,3 @@ def _tell_pauses(line: Line, known: set[str]) -> None:
         if pause.what not in known:
             known.add(pause.what)
             say(f"The task is waiting. {describe_pause(pause)}", "yellow")
-
-
-def _action(name: str) -> Action[Any]:
-    word = name.removeprefix(TASK_PREFIX).replace("-", "_")
-    known = NAMES_2024.get(word, word)
-    if known in ACTIONS:
-        return ACTIONS[known]
-    near = difflib.get_close_matches(word, [*ACTIONS, *NAMES_2024], n=1)
-    hint = f" Did you mean {near[0]}?" if near else " `klaviyo actions` lists them."
-    raise stop(f"There is no action {word!r}.{hint}", EXIT_USAGE)

@@ -21,7 +21,7 @@ from worker.tiers import DAY_MS, MINUTE_MS, SECOND_MS
 
 UNITS = {SECOND_MS: "s", MINUTE_MS: "m", DAY_MS: "d"}
 
-#: Why a bucket that is not paused is blocked.
+#: Why a bucket that is not paused is blocked, if nothing else is said.
 ANSWERED_429 = "Klaviyo answered 429"
 
 #: The share of a window from which it is shown as nearly used up, and as used up.
@@ -125,6 +125,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
     foretold = forecasts(looks, paused.values(), slots)
     buckets: dict[str, Row] = {}
     combined: list[Row] = []
+    reasons = {look.line: look.block_reason or ANSWERED_429 for look in looks}
     for look in looks:
         tier = look.queue.rpartition(".")[2].upper()
         for bucket in look.buckets:
@@ -150,7 +151,7 @@ def rows(looks: Sequence[Look], pauses: Iterable[Pause] = (), slots: Mapping[str
             row.empty_seconds, row.now_empty_seconds = forecast.empty, forecast.now
             row.per_minute, row.why = round(forecast.per_minute, 2), forecast.why
     for row in (*buckets.values(), *combined):
-        row.why = row.why or (ANSWERED_429 if row.blocked_seconds else "")
+        row.why = row.why or (reasons.get(row.name, ANSWERED_429) if row.blocked_seconds else "")
     yield from sorted([*buckets.values(), *combined], key=lambda row: row.name)
 
 

@@ -204,6 +204,8 @@ def _read_buckets(alias: str) -> _Buckets:
         name = key.decode().removeprefix(start)
         known = {each: value for each, value in zip(_KNOWN, client.hmget(key, _KNOWN), strict=True) if value}
         times, blocked = client.lrange(f"{KEY_PREFIX}ring:{name}", 0, -1), client.hget(f"{KEY_PREFIX}blocked", name)
+        if client.hexists(f"{KEY_PREFIX}block_reasons", name):
+            blocked = None  # not by Klaviyo: where the account goes, its first task finds out whether that is so there
         numbers = {each: int(float(value)) for each, value in known.items()}
         found[name] = [int(each) for each in times], numbers, int(float(blocked)) if blocked else None
     return found

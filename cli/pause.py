@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.choosing_calls import choose_action
 from cli.terminal import EXIT_USAGE, say, stop
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
@@ -84,17 +85,15 @@ def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
 
 def target(account: str | None, action: str | None, tier: str | None) -> str:
     """Return the governor's name of the target: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
-    alias = account_of(get_settings(), account).alias if account else None
-    if tier and not (account or action):
+    # An empty name, of a variable that is not set, must not widen what is meant.
+    alias = None if account is None else account_of(get_settings(), account).alias
+    if tier is not None and account is None and action is None:
         if tier.upper() not in Tier.__members__:
             raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", EXIT_USAGE)
         return f"tier:{Tier[tier.upper()].queue}"
-    if action and not tier:
-        name = action.removeprefix(TASK_PREFIX)
-        name = NAMES_2024.get(name, name)
-        if name not in ACTIONS:
-            raise stop(f"There is no action {action!r}: `klaviyo actions` lists them.", EXIT_USAGE)
+    if action is not None and tier is None:
+        name = choose_action(action).declaration.name
         return f"action:{alias}:{name}" if alias else f"action:{name}"
-    if alias and not tier:
+    if alias and tier is None:
         return f"account:{alias}"
     raise stop(NAME_ONE, EXIT_USAGE)

@@ -9,16 +9,19 @@ from typing import Annotated
 
 import typer
 
-import tasks.registry  # noqa: F401  registers every action
+from cli.choosing_calls import choose_action, choose_lane, plain_name
 from cli.tables import Listing, listing
 from cli.terminal import print_json, say, stdout, stop
 from cli.times import duration, moment
 from worker.account_and_lane import TASK_PREFIX
+from worker.accounts.lookup import account as account_of
 from worker.app import app
-from worker.governor import get_governor
+from worker.governor import Lane, get_governor
 from worker.messages import Message, readable
 from worker.redis.homes import ask_each, at_redis
 from worker.revocation import Effect, revoke
+from worker.setting_names import alias_of
+from worker.settings import get_settings
 
 #: How many rows are shown by default.
 MAX_ROWS = 50
@@ -40,6 +43,16 @@ class WaitingTask:
     job: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which tasks are meant: None where anything is. ``action`` is a name of today's revision."""
+
+    action: str | None
+    account: str | None
+    lane: Lane | None
+    min_age_s: float | None
+
+
 def waiting(
     ids: Annotated[list[str] | None, typer.Argument(help="ids of tasks; all tasks if left out")] = None,
     action: Annotated[str | None, typer.Option(help="only this action")] = None,
@@ -55,10 +68,11 @@ def waiting(
     """Show the tasks waiting in Redis, oldest first, or drop them."""
     now = time.time()
     min_age_s = now - moment(older, now) if older else None
+    chosen = Filter(_action(action), _account(account), None if lane is None else choose_lane(lane), min_age_s)
     read = ask_each(lambda: [waiting_task(message, now) for message in readable(get_governor().waiting())])
     before = [each for tasks in read.values() for each in tasks]
     places = {each.id: name for name, tasks in read.items() for each in tasks}
-    found = sorted(_chosen(before, ids, action, account, lane, min_age_s), key=lambda each: -each.age)
+    found = sorted(_chosen(before, ids, chosen), key=lambda each: -each.age)
     absent = [id for id in ids or () if id not in {each.id for each in before}]
     if not drop:
         if as_json:
@@ -120,21 +134,42 @@ def waiting_task(message: Message, moment: float) -> WaitingTask:
     )
 
 
-def _chosen(
-    found: list[WaitingTask],
-    ids: list[str] | None,
-    action: str | None,
-    account: str | None,
-    lane: str | None,
-    min_age_s: float | None,
-) -> Iterator[WaitingTask]:
+def _action(name: str | None) -> str | None:
+    """Return the name in today's revision of an action, or of a step that waits as one.
+
+    Raises:
+        Exit: there is none.
+
+    """
+    if name is None:
+        return None
+    word = plain_name(name)
+    return word if f"{TASK_PREFIX}{word}" in app.tasks else choose_action(name).declaration.name
+
+
+def _account(name: str | None) -> str | None:
+    """Return the alias of an account: one that there is, or one that was removed and has left something.
+
+    Raises:
+        SettingsError: there is and was none.
+
+    """
+    if name is None:
+        return None
+    alias = alias_of(name)
+    if alias and any(ask_each(lambda: get_governor().lines(alias)).values()):
+        return alias
+    return account_of(get_settings(), name).alias
+
+
+def _chosen(found: list[WaitingTask], ids: list[str] | None, by: Filter) -> Iterator[WaitingTask]:
     for each in found:
         if (
             (not ids or each.id in ids)
-            and (action is None or each.action == action.removeprefix(TASK_PREFIX))
-            and (account is None or each.account == account)
-            and (lane is None or each.lane == lane)
-            and (min_age_s is None or each.age > min_age_s)
+            and (by.action is None or plain_name(each.action) == by.action)
+            and (by.account is None or each.account == by.account)
+            and (by.lane is None or each.lane == by.lane)
+            and (by.min_age_s is None or each.age > by.min_age_s)
         ):
             yield each
 

@@ -1,4 +1,4 @@
-"""Which calls can travel in one request of Klaviyo's, and what each of them makes of it: one row an action. Pure.
+"""Which calls can travel in one request of Klaviyo's, and what each of them makes of it: one row an action.
 
 Only what has the same meaning alone and together is here. A call that a row cannot take goes alone; so does one that
 the answer to a shared request tells nothing of, a record that was not found, for example.

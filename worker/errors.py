@@ -291,7 +291,12 @@ class UnsupportedMediaType(Refused):
 
 
 class Throttled(Answered):
-    """429. ``retry_after`` is in seconds; None where Klaviyo gave none."""
+    """429. ``retry_after`` is in seconds; None where Klaviyo gave none.
+
+    ``block_reason``: why nothing is sent meanwhile, where that is not because Klaviyo answered 429.
+    """
+
+    block_reason = ""
 
     def __init__(
         self,
@@ -308,6 +313,8 @@ class Throttled(Answered):
 
 class TokenPending(Throttled):
     """The account's access token has expired, and there is no new one yet: the task waits, and uses up no attempt."""
+
+    block_reason = "the account waits for a new access token"
 
     def __init__(self, action: str, account: str, why: str, retry_after: float) -> None:
         super().__init__(action, account, 401, [], retry_after)

@@ -30,7 +30,6 @@ from worker.errors import (
     Refused,
     SettingsError,
     Throttled,
-    TokenPending,
     Unavailable,
     given_up,
 )
@@ -50,6 +49,9 @@ logger = get_logger(__name__)
 
 #: Not Celery's logger: in a command, where no logging is set up, this one writes to standard error.
 direct = logging.getLogger("worker.now")
+
+#: The end of a request that Klaviyo may have had, until its answer is there.
+UNANSWERED = RequestEnd(used=True, unanswered=True)
 
 #: Longest sleep, in seconds, of a process that waits for budget; a longer wait is logged.
 BUDGET_POLL_S = 5.0
@@ -106,7 +108,7 @@ def attempt(call: Call, governor: Governor, settings: Settings, close: CloseLeas
     """Send the request of a call whose lease is claimed, and close the lease whatever happens.
 
     Raises:
-        Throttled: the bucket is blocked now, or there is no access token yet.
+        Throttled: the bucket is blocked now, or the line is, as its account has no access token yet.
         Unavailable: the request may be repeated.
         OutcomeUnknown: it must not be repeated.
         Refused, SettingsError: Klaviyo refuses it, or the settings are wrong.
@@ -141,12 +143,15 @@ def send_claimed(
         if settings.redis_replicas and unrepeatable:
             require_replicas(call, governor)
         # From here on, Klaviyo may have had the request, whatever goes wrong.
-        end = RequestEnd(used=True, unanswered=True)
+        end = UNANSWERED
         with tracing_request(name, alias, request.method, call.declaration.path, call.attempt) as answered:
             response = send(get_client(), owner, name, request)
             if response.status == 401 and tokens.may_renew(owner):
                 # It was certainly not carried out, and counts for nobody: Klaviyo does not know whose it was.
-                response = send(get_client(), tokens.renew(owner, name, governor), name, request)
+                end = RequestEnd(used=False, forget=True)
+                renewed = tokens.renew(owner, name, governor)
+                end = UNANSWERED
+                response = send(get_client(), renewed, name, request)
             answered(response.status)
         accepted = response.status < 500 and response.status not in (401, 403, 429) and not call.declaration.client_side
         accepted_key = ANY_KEY if working.is_set() else owner.fingerprint
@@ -159,9 +164,11 @@ def send_claimed(
             logger.warning("%s on account %s was carried out, but its result is not known: %s.", name, alias, unread)
         return envelope
     except Throttled as throttled:
-        # The window ends somewhere inside the last of these seconds.
-        end = RequestEnd(used=False, block=retry_after(throttled) + 0.05, forget=True)
-        if not isinstance(throttled, NotOnRecord | TokenPending):
+        # The window ends somewhere inside the last of these seconds. Where it was not Klaviyo that said so, the line is
+        # blocked all the same: each task behind this one would only find out the same.
+        seconds, reason = retry_after(throttled) + 0.05, throttled.block_reason
+        end = RequestEnd(used=False, block=seconds, block_reason=reason, forget=True)
+        if not reason:
             for meter in meters:
                 meter.throttled(name, call.line.name)
         raise
@@ -204,6 +211,8 @@ def require_replicas(call: Call, governor: Governor) -> None:
 
 class NotOnRecord(Throttled):
     """A request that must not be repeated was not sent, since a failover would have forgotten that it was."""
+
+    block_reason = "replicas of Redis have not confirmed the request yet"
 
     def __init__(self, action: str, account: str, reason: str) -> None:
         super().__init__(action, account, 429, [], RETRY_PAUSE_S)

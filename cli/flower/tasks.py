@@ -25,7 +25,7 @@ import redis
 from celery import states
 from flower.utils.search import TaskSearchEngine
 
-from cli.flower.waiting_notes import earliest_time, explain_wait, holds
+from cli.flower.waiting_notes import Blocked, earliest_time, explain_wait, holds
 from worker.account_and_lane import TASK_PREFIX
 from worker.governor import KEY_PREFIX, get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
@@ -195,9 +195,10 @@ class WaitingLists:
         return lines[start : start + LINES_PER_READING]
 
 
-def _blocked(client: redis.Redis) -> dict[str, float]:
+def _blocked(client: redis.Redis) -> Blocked:
     found: Any = client.hgetall(f"{KEY_PREFIX}blocked")
-    return {name.decode(): int(float(until)) / 1000 for name, until in found.items()}
+    reasons: Any = client.hgetall(f"{KEY_PREFIX}block_reasons")
+    return {name.decode(): (int(float(at)) / 1000, reasons.get(name, b"").decode()) for name, at in found.items()}
 
 
 def _revoked(client: redis.Redis, ids: Iterable[str]) -> set[str]:

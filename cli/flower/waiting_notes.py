@@ -1,4 +1,4 @@
-"""Why a task waits and until when, as a sentence. Pure."""
+"""Why a task waits and until when, as a sentence."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from cli.limits import ANSWERED_429
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
 from worker.pauses import describe, owner
 
+#: Buckets and lines: the Unix time until which nothing of them is sent, and why, empty after a 429.
+Blocked = Mapping[str, tuple[float, str]]
+
 _WINDOW = re.compile(r"(\d+):(\d+)")
 
 
-def explain_wait(
-    task: Waiting, line: LineBacklog, blocked: Mapping[str, float], pauses: Iterable[Pause], now: float
-) -> str:
-    """Return why a task of a line waits at a moment (Unix time), and until when, as far as that is known.
-
-    ``blocked``: buckets and lines after a 429, with the Unix time at which they are free.
-    """
+def explain_wait(task: Waiting, line: LineBacklog, blocked: Blocked, pauses: Iterable[Pause], now: float) -> str:
+    """Return why a task of a line waits at a moment (Unix time), and until when, as far as that is known."""
     for pause in pauses:
         if holds(pause, line):
             return f"waits: the {describe(pause.what)} is {pause.cause}. {pause.how_to_resume}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
-    until = _blocked_until(line, blocked)
+    until, reason = _longest_block(line, blocked)
     if until > now:
-        return f"waits until {_clock(until)}: Klaviyo answered 429"
+        return f"waits until {_clock(until)}: {reason or ANSWERED_429}"
     ahead = _ahead(task, line)
     soonest = now + ahead / rate(line)
     limits = f"waits for Klaviyo's limits on account {owner(line.line)[0]}"
@@ -37,19 +36,19 @@ def explain_wait(
     return f"{limits}, until {_clock(soonest)} at the earliest: {ahead:,} before it{lane}"
 
 
-def earliest_time(task: Waiting, line: LineBacklog, blocked: Mapping[str, float], now: float) -> float:
+def earliest_time(task: Waiting, line: LineBacklog, blocked: Blocked, now: float) -> float:
     """Return the Unix time at which a task may go at the earliest, if nothing is paused; arguments as above."""
     if task.not_before is not None and task.not_before > now:
         return task.not_before
-    return max(_blocked_until(line, blocked), now) + _ahead(task, line) / rate(line)
+    return max(_longest_block(line, blocked)[0], now) + _ahead(task, line) / rate(line)
 
 
 def _ahead(task: Waiting, line: LineBacklog) -> int:
     return task.place - 1 + (line.now if task.lane == "bulk" else 0)
 
 
-def _blocked_until(line: LineBacklog, blocked: Mapping[str, float]) -> float:
-    return max(blocked.get(name, 0.0) for name in (line.line, *buckets(line)))
+def _longest_block(line: LineBacklog, blocked: Blocked) -> tuple[float, str]:
+    return max(blocked.get(name, (0.0, "")) for name in (line.line, *buckets(line)))
 
 
 def holds(pause: Pause, line: LineBacklog) -> bool:

@@ -176,7 +176,7 @@ def of_buckets(
               ((name, max(0, limit - used - others)) for name, used, limit, others in windows)),
         gauge("bucket_others_requests", "Requests of other programs that Klaviyo has counted in its minute.", own,
               ((name, bucket.foreign) for name, bucket in buckets)),
-        gauge("bucket_blocked_until_timestamp_seconds", "Until when a 429 blocks it; no sample where none does.", own,
+        gauge("bucket_blocked_until_timestamp_seconds", "Until when it is blocked; else no sample.", own,
               ((name, now + seconds) for name, seconds in ends.items())),
         gauge("buckets", "Buckets by state; left_out: in use, but beyond KLAVIYO_METRICS_ROWS.", ("state",),
               (((state,), count) for state, count in states.items())),

@@ -271,6 +271,14 @@ class TestLimits:
         taken.close_lease("t1", governor.RequestEnd(used=False, block=64_800.0))
         assert 64_700 < self.rows()["default:get_tags"]["blocked_seconds"] <= 64_800
         assert "18.0 h" in run("limits").stdout
+        assert self.rows()["default:get_tags"]["why"] == "Klaviyo answered 429"
+
+    def test_a_bucket_that_klaviyo_did_not_block_says_what_blocks_it(self, fake_redis):
+        line = self.line()
+        taken = Governor(fake_redis)
+        assert taken.reserve((line.name, line.spec), "t1", 60_000) == 0
+        taken.close_lease("t1", governor.RequestEnd(used=False, block=30.0, block_reason="no token yet"))
+        assert self.rows()["default:get_tags"]["why"] == "no token yet"
 
     def test_a_combination_of_buckets_has_a_row_for_those_who_wait_for_all_of_them(self, fake_redis):
         buckets = (Bucket("get_profile", Limits.parse("75/s 750/m")), Bucket("include=lists", Limits.parse("1/s 15/m")))

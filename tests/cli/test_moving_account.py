@@ -38,7 +38,7 @@ def begun(two_redis):
     return get_metrics.on("stored").delay().id
 
 
-def answered(name, task_id):
+def answered(name, task_id, end=RequestEnd(used=True)):  # noqa: B008  frozen
     """A worker of a Redis makes the request of a task, now."""
     with at_redis(name):
         governor = get_governor()
@@ -49,8 +49,18 @@ def answered(name, task_id):
             return bool(governor.claim(task_id, 60_000, True, "holder").state == "ok")
 
         until(claimed, 10, "a lease")
-        governor.close_lease(task_id, RequestEnd(used=True), "holder")
+        governor.close_lease(task_id, end, "holder")
         get_redis().delete(*QUEUES)
+
+
+@pytest.mark.parametrize("reason", ["", "no token yet"])
+def test_a_429_goes_with_the_account_and_what_else_blocks_it_stays(begun, reason):
+    begin_move("stored", "main")
+    answered("eu", begun, RequestEnd(used=False, block=600.0, block_reason=reason))
+
+    finish_move("stored", "eu", "main")
+
+    assert bool(get_redis().hexists("klaviyo:blocked", "stored:get_metrics")) is not bool(reason)
 
 
 def test_new_calls_wait_where_it_goes_until_what_was_begun_has_ended(begun):

@@ -24,12 +24,12 @@ def governor(settings, client):
     return Governor(client)
 
 
-def wait(governor, task_id, action, *, account="default", lane="now", age=0, **kwargs):
+def wait(governor, task_id, action, *, account="default", lane="now", age=0, called="", **kwargs):
     """Publish a task as if so many seconds ago, due in an hour."""
     line = ACTIONS[action].declaration.line(account, kwargs)
     wait = {"line": line.name, "spec": line.spec, "lane": lane, "account": account, "since": time.time() - age}
     body = base64.b64encode(json.dumps([[], kwargs, {}]).encode()).decode()
-    headers = {"id": task_id, "task": f"klaviyo.{action}", "klaviyo": wait}
+    headers = {"id": task_id, "task": f"klaviyo.{called or action}", "klaviyo": wait}
     message = json.dumps({"body": body, "headers": headers, "properties": {"body_encoding": "base64"}})
     governor.wait((line.name, line.spec), lane, task_id, message, 3600.0)
 
@@ -65,7 +65,10 @@ def test_nothing_waits():
         (("event", "old"), ["old", "event"]),
         (("--action", "create_profile"), ["old", "bulk"]),
         (("--action", "klaviyo.create_event"), ["event"]),
-        (("--account", "eu"), []),
+        (("--action", "create-profile"), ["old", "bulk"]),
+        (("--action", "create_client_event"), []),
+        (("--action", "job_spawn"), []),
+        (("--account", "default"), ["old", "bulk", "event"]),
         (("--lane", "bulk"), ["bulk"]),
         (("--older", "1h"), ["old"]),
         (("--action", "create_profile", "--older", "30s"), ["old", "bulk"]),
@@ -73,6 +76,41 @@ def test_nothing_waits():
 )
 def test_it_is_chosen_by_id_action_account_lane_and_age(four, words, found):
     assert shown(*words) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--lane", "blk"), "There is no lane 'blk': did you mean 'bulk'?"),
+        (("--lane", "fast"), "There is no lane 'fast': it is 'now' or 'bulk'."),
+        (("--action", "create_profil"), "There is no action 'create_profil'. Did you mean create_profile?"),
+        (("--account", "eu"), "there is no account 'eu' (known: default)"),
+        (("--lane", ""), "There is no lane ''"),
+        (("--action", ""), "There is no action ''"),
+        (("--account", ""), "there is no account ''"),
+    ],
+)
+@pytest.mark.parametrize("how", [(), ("--json",), ("--drop", "--yes")])
+def test_a_lane_an_action_or_an_account_that_is_none_is_refused(four, governor, words, said, how):
+    told = run("waiting", *words, *how)
+
+    assert (told.exit_code, told.stdout, governor.count()) == (2, "", 3)
+    assert said in " ".join(told.stderr.split())
+
+
+def test_it_is_chosen_by_each_name_of_an_action(governor):
+    wait(governor, "new", "bulk_import_profiles")
+    wait(governor, "former", "bulk_import_profiles", called="spawn_bulk_profile_import_job")
+
+    for name in ("bulk_import_profiles", "spawn_bulk_profile_import_job"):
+        assert sorted(shown("--action", name)) == ["former", "new"]
+
+
+def test_it_is_chosen_by_each_spelling_of_an_account_even_once_that_is_removed(governor):
+    wait(governor, "left", "create_event", account="eu-store", metric="Bought")
+
+    for spelling in ("eu-store", "EU_STORE"):
+        assert shown("--account", spelling) == ["left"]
 
 
 def test_a_dry_run_drops_nothing(four, governor):
@@ -154,9 +192,14 @@ def test_a_pause_is_reported_with_its_reason_and_how_to_end_it(governor, words, 
         (("default", "create_event"), "default is an account"),
         (("nothing",), "There is no account, action or tier 'nothing'. Name one of --account"),
         (("--tier", "XXL"), "There is no tier 'XXL'"),
-        (("--action", "create_profil"), "There is no action 'create_profil'"),
+        (("--action", "create_profil"), "There is no action 'create_profil'. Did you mean create_profile?"),
         (("--account", "nobody"), "there is no account 'nobody'"),
         (("--tier", "XS", "--account", "default"), "Name one of"),
+        (("--account", ""), "there is no account ''"),
+        (("--action", "create_event", "--account", ""), "there is no account ''"),
+        (("--action", "create_event", "--tier", ""), "Name one of"),
+        (("--action", ""), "There is no action ''"),
+        (("--tier", ""), "There is no tier ''"),
     ],
 )
 def test_what_is_no_account_action_or_tier_is_not_paused(governor, words, said):

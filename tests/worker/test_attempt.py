@@ -73,6 +73,7 @@ def test_a_429_is_counted_in_no_window_and_blocks_for_as_long_as_it_says(closed,
 
     assert (end.used, end.forget, raised) == (False, True, Throttled)
     assert end.block == pytest.approx(seconds + 0.05)
+    assert end.block_reason == ""
 
 
 def test_a_refusal_counts_and_was_certainly_not_carried_out(closed):
@@ -143,3 +144,4 @@ def test_what_must_not_be_repeated_waits_until_a_replica_knows_that_it_is_about_
         attempt(call, governor, Settings(_env_file=None, api_key="pk_a", redis_replicas=1))
 
     assert [(end.used, end.forget) for end in told] == [(False, True)]
+    assert told[0].block_reason == "replicas of Redis have not confirmed the request yet"

@@ -45,6 +45,21 @@ def test_a_429_for_one_holds_the_other(joined, clock):
     assert joined.tick() == 1
 
 
+@pytest.mark.parametrize("reason", ["", "replicas have not confirmed it"])
+def test_only_a_429_before_they_were_joined_holds_the_other(client, governor, reason):
+    client.set("klaviyo:born", 1)
+    publish(governor, A, "one")
+    publish(governor, B, "two")
+    answer(governor, "one", used=False, block=5, block_reason=reason)
+    answer(governor, "two", used=False, block=5, block_reason=reason)
+    client.hdel("klaviyo:blocked", A.name)
+    client.hdel("klaviyo:block_reasons", A.name)
+    for account in "ab":
+        governor.join(account, f"key of {account}", "Xy7")
+
+    assert publish(governor, A, "three") == [bool(reason)]
+
+
 def test_what_one_keeps_for_the_lane_now_the_bulk_of_the_other_leaves(joined):
     """A twentieth of each window, once the bucket was used in the lane now."""
     wide = {each: line(each, "40/s 600/m", "wide") for each in "ab"}

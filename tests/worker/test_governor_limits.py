@@ -82,6 +82,47 @@ def test_a_block_of_eighteen_hours_holds_one_bucket_and_no_other(client, governo
     assert governor.tick() == 1
 
 
+def test_a_block_says_why_unless_klaviyo_has_answered_429(client, governor, clock):
+    each = line("3/s 60/m")
+    publish(governor, each, "one", "two", "three")
+    answer(governor, "one", used=False, block=5, block_reason="no token yet")
+    assert governor.look_at(each.name).block_reason == "no token yet"
+
+    answer(governor, "two", used=False, block=2)
+    assert governor.look_at(each.name).block_reason == "no token yet", "the longer block holds it"
+    answer(governor, "three", used=False, block=10)
+    assert governor.look_at(each.name).block_reason == ""
+
+    clock.wait(10.1)
+    assert publish(governor, each, "four") == [True]
+    answer(governor, "four", used=False, block=5, block_reason="no token yet")
+    clock.wait(5.1)
+    assert publish(governor, each, "five") == [True]
+    assert not client.exists("klaviyo:blocked", "klaviyo:block_reasons")
+
+
+def test_a_line_that_waits_for_something_else_than_klaviyo_holds_up_no_other(client, governor, clock):
+    extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
+    plain, both = line("3/s 60/m"), line("3/s 60/m", "operation", extra)
+    publish(governor, both, "one")
+
+    answer(governor, "one", used=False, block=60, block_reason="no token yet")
+
+    assert publish(governor, plain, "two") == [True]
+    assert governor.look_at(both.name).block_reason == "no token yet"
+
+
+def test_what_klaviyo_did_not_answer_is_no_sign_that_it_answers_again(client, governor, clock):
+    each = line("3/s 60/m")
+    publish(governor, each, "one", "two", "three")
+    answer(governor, "one", unanswered=True)
+
+    answer(governor, "two", used=False, block=1, block_reason="no token yet")
+    assert client.hexists("klaviyo:unanswered", "a")
+    answer(governor, "three", used=False, block=1)
+    assert not client.exists("klaviyo:unanswered")
+
+
 def test_a_429_on_two_buckets_blocks_only_their_combination(client, governor, clock):
     extra = Bucket("include=lists", Limits.parse("1/s 15/m"))
     plain, both = line("3/s 60/m"), line("3/s 60/m", "operation", extra)

@@ -155,9 +155,11 @@ def _request(owner: Account, action: str, governor: Governor) -> Account:
         issued = refresh(owner.grant.refresh_token)
     except TokenUnavailable as unavailable:
         wait = unavailable.retry_after
+        reason = ""
         if wait is None:
             wait = uniform(*REPEAT_S)  # noqa: S311  spreads requests, guards nothing
-        end = RequestEnd(used=unavailable.retry_after is None, block=wait, forget=True)
+            reason = f"the last request for a token failed: {unavailable.reason}"
+        end = RequestEnd(used=unavailable.retry_after is None, block=wait, block_reason=reason, forget=True)
         raise TokenPending(action, owner.alias, unavailable.reason, wait) from None
     except TokenRefused as refused:
         if newer := _newer(owner, action):

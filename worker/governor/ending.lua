@@ -57,20 +57,23 @@ local function note_answer(line, accepted_key)
 end
 
 -- Close the lease of a request that has ended; the arguments and the result are those of ops.close.
-local function end_request(id, used, limit, remaining, reset, block, accepted_key, unanswered)
+local function end_request(id, used, limit, remaining, reset, block, accepted_key, unanswered, reason)
   local line, spec = close_lease(id, used == '1')
   if not line then return 0 end
   if unanswered == '1' then
     call('HSET', P .. 'unanswered', account_of(line), now)
     hanging = true
-  elseif used == '1' or tonumber(block) > 0 then
+  elseif used == '1' or tonumber(block) > 0 and reason == '' then
     note_answer(line, accepted_key)
   end
   if tonumber(block) > 0 then
-    -- With several buckets nobody says which one was full: only this combination waits.
-    local who = #spec.buckets == 1 and spec.buckets[1].name or line
-    local was = tonumber(call('HGET', P .. 'blocked', who)) or 0
-    call('HSET', P .. 'blocked', who, math.max(was, now + tonumber(block)))
+    -- With several buckets nobody says which one was full: only this combination waits. What is no 429 concerns no bucket.
+    local who = reason == '' and #spec.buckets == 1 and spec.buckets[1].name or line
+    local was, passes = tonumber(call('HGET', P .. 'blocked', who)) or 0, now + tonumber(block)
+    if passes > was then
+      call('HSET', P .. 'blocked', who, passes)
+      if reason == '' then call('HDEL', P .. 'block_reasons', who) else call('HSET', P .. 'block_reasons', who, reason) end
+    end
   elseif limit ~= '' and #spec.buckets == 1 then
     return correct(line, spec.buckets[1], tonumber(limit), tonumber(remaining), tonumber(reset))
   end

@@ -228,7 +228,7 @@ class Governor(KeptFailures, Observer):
 
         Return the steady limit adopted from Klaviyo's headers; None if it has not changed.
         """
-        how = (int(end.block * 1000), int(end.forget), end.accepted_key, int(end.unanswered))
+        how = (int(end.block * 1000), int(end.forget), end.accepted_key, int(end.unanswered), end.block_reason)
         adopted = self._call("close", task_id, holder, int(end.used), *_quota(end), *how)
         return int(adopted) or None
 
@@ -276,7 +276,7 @@ class Governor(KeptFailures, Observer):
         end = arrival.request_end
         broker_keys = (delivery.unacked_key, delivery.unacked_index_key, delivery.tag, carrier)
         answer = (int(end.used), *_quota(end), int(end.block * 1000), end.accepted_key)
-        how = (*answer, int(end.forget), int(end.unanswered))
+        how = (*answer, int(end.forget), int(end.unanswered), end.block_reason)
         arguments: list[Any] = [int(arrival.delay * 1000), int(arrival.attempt), arrival.ttl]
         for fate in arrival.fates:
             arguments += (fate.task_id, fate.how, fate.what, fate.key, fate.value)

@@ -55,9 +55,13 @@ local function move(of, from, to, merged)
     if merged and not merged[before] then
       merged[before] = true
       merge(key('ring', before), key('ring', after), b.longest)
-      local blocked = tonumber(call('HGET', P .. 'blocked', before)) or 0
+      local is_429 = call('HEXISTS', P .. 'block_reasons', before) == 0
+      local blocked = is_429 and tonumber(call('HGET', P .. 'blocked', before)) or 0
       local already = tonumber(call('HGET', P .. 'blocked', after)) or 0
-      if blocked > already then call('HSET', P .. 'blocked', after, blocked) end
+      if blocked > already then
+        call('HSET', P .. 'blocked', after, blocked)
+        call('HDEL', P .. 'block_reasons', after)
+      end
     end
   end
   for _, line in ipairs(of.lines) do call('ZADD', P .. 'due', 'XX', 'LT', now, line) end

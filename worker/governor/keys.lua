@@ -37,7 +37,8 @@
 --                          unheard:<ms> (after a failover: what may be missing in a window),
 --                          urgent (until when a part of each window is kept for the lane now), wanted_until
 --   wanted:<bucket> zset   id -> until, for requests that a process waits to make itself; looked at before wanted_until
---   blocked         hash   bucket or line -> until (ms), after a 429
+--   blocked         hash   bucket or line -> until (ms), after a 429 or for the reason in
+--   block_reasons   hash   line -> why it is blocked, where that is not because of a 429
 --   granted claimed zset   id -> deadline of the lease              lease  hash  id -> "queue|line"
 --   holder          hash   id -> the delivery that has claimed it   once:<id>    set for a while at each publishing
 --   attempts        hash   id -> attempts used                      sent:<id>    set before an unrepeatable request

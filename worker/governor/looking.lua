@@ -14,10 +14,11 @@ local function back(b, w, used)
   return table.concat(times, ',')
 end
 
--- line -> spec now bulk later since blocked gone spans | flight limit foreign blocked urgent (used back)… of each bucket.
+-- line -> spec now bulk later since blocked reason gone spans | flight limit foreign blocked urgent (used back)… of each bucket.
 -- Reads only.
 --   since   of each lane, "now|bulk": since when its oldest task that could go has been wanted, in seconds as its
 --           publisher wrote it, or ""
+--   reason  why it is blocked, if not by a 429, or ""
 --   gone    how many went together while others waited, in the last minute or so, and the ms for which that has been
 --           counted
 --   used    leases out and answers, in each window of the bucket
@@ -40,7 +41,8 @@ function ops.look(line)
   end
   local seen = {
     text, waiting.now, waiting.bulk, call('ZCARD', key('later', line)),
-    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0, gone, counted,
+    since.now .. '|' .. since.bulk, call('HGET', P .. 'blocked', line) or 0,
+    call('HGET', P .. 'block_reasons', line) or '', gone, counted,
   }
   local waits = waiting.now + waiting.bulk > 0
   for _, b in ipairs(parse(text).buckets) do

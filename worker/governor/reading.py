@@ -20,7 +20,7 @@ def read_pause(what: str, value: bytes, moment: int) -> Pause:
 
 def read_look(line: str, seen: list[Any], moment: float) -> Look:
     """Return a line from what the operation ``look`` returns; ``moment`` is now, in seconds."""
-    spec, now, bulk, later, since, blocked, gone, counted, *rest = seen
+    spec, now, bulk, later, since, blocked, reason, gone, counted, *rest = seen
     queue, parts = _read_spec(spec.decode())
     buckets = []
     for name, lengths in parts:
@@ -54,6 +54,7 @@ def read_look(line: str, seen: list[Any], moment: float) -> Look:
         gone * 60_000 / counted if gone else None,
         oldest_now=ages[0],
         oldest_bulk=ages[1],
+        block_reason=reason.decode(),
     )
 
 

@@ -64,8 +64,8 @@ function ops.board(carrier, ttl, holder)
   return found
 end
 
--- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered | delay_ms
--- attempt ttl_s |
+-- unacked unacked_index tag carrier | used limit remaining reset block_ms accepted_key forget unanswered reason |
+-- delay_ms attempt ttl_s |
 -- id how what key value, for each task -> adopted limit, 0, or -1 if it is no longer ours
 -- The end of a request that several tasks traveled with, atomically: its lease is closed as above, and of each task
 --   how = done  the result is stored, key "" where nobody wants one: it is over
@@ -74,7 +74,7 @@ end
 -- forget: nothing was carried out; attempt: an attempt was used up. Whoever is not named was not sent: it waits again, and
 -- goes alone.
 function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset, block, accepted_key, forgotten,
-    unanswered, delay, attempt, ttl, ...)
+    unanswered, reason, delay, attempt, ttl, ...)
   local riding = call('HGET', P .. 'riding', carrier)
   local held_by = call('HGET', P .. 'holder', carrier)
   if not riding or held_by and held_by ~= tag then return -1 end
@@ -86,7 +86,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   call('DEL', key('riders', carrier))
   alight(riders)
   close_leases(ids_of(riders), false)
-  local adopted = end_request(carrier, used, limit, remaining, reset, block, accepted_key, unanswered)
+  local adopted = end_request(carrier, used, limit, remaining, reset, block, accepted_key, unanswered, reason)
   for _, each in ipairs(riders) do
     local i = places[each.id]
     local how, what, name, value

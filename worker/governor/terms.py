@@ -67,14 +67,16 @@ class Claim:
 class RequestEnd:
     """How a request ended, as far as the windows care.
 
-    ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before (after a
-    429). ``forget``: it was certainly not carried out. ``accepted_key``: Klaviyo has accepted credentials of this
-    fingerprint, or, by `ANY_KEY`, those of a worker. ``unanswered``: a thread has waited for the answer in vain.
+    ``used``: it may have reached Klaviyo and been counted. ``block`` seconds: nothing may be sent before, after a 429
+    or, if there is a ``block_reason``, for that. ``forget``: it was certainly not carried out. ``accepted_key``:
+    Klaviyo has accepted credentials of this fingerprint, or, by `ANY_KEY`, those of a worker. ``unanswered``: a thread
+    has waited for the answer in vain.
     """
 
     used: bool
     quota: Quota | None = None
     block: float = 0.0
+    block_reason: str = ""
     forget: bool = False
     accepted_key: str = ""
     unanswered: bool = False
@@ -218,7 +220,8 @@ class Look:
 
     ``later``: tasks whose time has not come. ``oldest``: how long the oldest that could go has been wanted, in all and
     in each lane; None where nothing waits, or its publisher was not one of ours. ``together_per_minute``: how many
-    tasks a minute travel with others at present; None where none did while more waited.
+    tasks a minute travel with others at present; None where none did while more waited. ``block_reason``: why it is
+    blocked, if that is not because of a 429.
     """
 
     line: str
@@ -232,3 +235,4 @@ class Look:
     together_per_minute: float | None = None
     oldest_now: float | None = None
     oldest_bulk: float | None = None
+    block_reason: str = ""

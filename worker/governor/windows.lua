@@ -145,7 +145,10 @@ local function blocked_until(line, spec)
   for _, b in ipairs(spec.buckets) do names[#names + 1] = b.name end
   for i, blocked in ipairs(call('HMGET', P .. 'blocked', unpack(names))) do
     local passes = tonumber(blocked)
-    if passes and passes <= now then call('HDEL', P .. 'blocked', names[i]) end
+    if passes and passes <= now then
+      call('HDEL', P .. 'blocked', names[i])
+      call('HDEL', P .. 'block_reasons', names[i])
+    end
     at = math.max(at, passes or 0)
   end
   return at

@@ -44,8 +44,10 @@ def test_a_bucket_that_is_blocked_says_until_when(monkeypatch, name):
     monkeypatch.setattr("cli.flower.waiting_notes._clock", lambda moment: f"+{moment - NOW:.0f} s")
     line = LineBacklog("eu:get_profiles", f"{LINE.spec};eu:get_profiles+include=1:1000,15:60000", 1, 0, 0)
 
-    assert told(line=line, blocked={name: NOW + 30, "us:other": NOW + 99}) == "waits until +30 s: Klaviyo answered 429"
-    assert told(line=line, blocked={name: NOW - 1}) == "waits for Klaviyo's limits on account eu: the next of 1"
+    blocked = {name: (NOW + 30, ""), "us:other": (NOW + 99, "no token yet")}
+    assert told(line=line, blocked=blocked) == "waits until +30 s: Klaviyo answered 429"
+    assert told(line=line, blocked={name: (NOW + 30, "no token yet")}) == "waits until +30 s: no token yet"
+    assert told(line=line, blocked={name: (NOW - 1, "")}) == "waits for Klaviyo's limits on account eu: the next of 1"
 
 
 def test_one_whose_time_has_not_come_says_when_that_is(monkeypatch):

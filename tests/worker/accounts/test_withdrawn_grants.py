@@ -18,7 +18,7 @@ from worker.account_and_lane import TASK_PREFIX
 from worker.accounts import oauth, tokens
 from worker.accounts.credentials import Grant
 from worker.accounts.stored import get_account_store
-from worker.accounts.token_endpoint import TokenRefused, Tokens
+from worker.accounts.token_endpoint import TokenRefused, Tokens, TokenUnavailable
 from worker.errors import Unauthorized
 from worker.execution import Call, attempt
 from worker.governor import Governor
@@ -190,3 +190,35 @@ def test_a_worker_without_the_secret_key_lets_the_tasks_wait(shop, settings):
     forget()
     shop.work(60)
     assert len(shop.ended) == 3
+
+
+def test_while_there_is_no_token_yet_the_bucket_says_so_and_not_that_klaviyo_answered_429(shop, monkeypatch):
+    def refresh(_):
+        raise TokenUnavailable("it answered 503")
+
+    monkeypatch.setattr(tokens, "refresh", refresh)
+    shop.clock.wait(HOUR)
+    shop.publish(3)
+    shop.work(1)
+
+    assert (shop.governor.count(), shop.answers) == (3, [])
+    reasons = {look.line: look.block_reason for look in shop.governor.look()}
+    assert reasons == {
+        "shop:get_lists": "the account waits for a new access token",
+        "shop:oauth_token": "the last request for a token failed: it answered 503",
+    }
+
+
+@pytest.mark.parametrize("trouble", [TokenRefused("invalid_grant"), TokenUnavailable("it answered 503")])
+def test_a_401_whose_token_cannot_be_replaced_was_answered_and_counts_nowhere(shop, client, monkeypatch, trouble):
+    def refresh(_):
+        raise trouble
+
+    monkeypatch.setattr(tokens, "refresh", refresh)
+    shop.clock.wait(120)
+    shop.publish(1)
+    shop.good = set()
+    shop.work(1)
+
+    assert (shop.governor.count(), shop.answers) == (1, [401])
+    assert not client.exists("klaviyo:unanswered", "klaviyo:ring:shop:get_lists")
