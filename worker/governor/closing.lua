@@ -5,7 +5,7 @@
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  after a 429, else 0
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
---   accepted_key   as above; unanswered  1 if it was waited for an answer in vain
+--   accepted_key   as above; unanswered  1 if no answer came
 function ops.close(id, holder, used, limit, remaining, reset, block, forget, accepted_key, unanswered)
   local held_by = call('HGET', P .. 'holder', id)
   if held_by and held_by ~= holder then return 0 end
