@@ -2,8 +2,8 @@
 
 local SAME_WINDOW_MS = 2500  -- two estimates of when a window ends that differ by less mean the same window
 
--- Correct a bucket by Klaviyo's headers: its limit a minute, and how much of it others have used. Return the limit if it
--- is a new one, otherwise 0.
+-- Correct a bucket by Klaviyo's headers: its limit a minute, and how much of it others have used. Return the limit if
+-- it is a new one, otherwise 0.
 local function correct(line, b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
@@ -41,9 +41,9 @@ local function is_nothing_noted()
   return nothing_noted
 end
 
--- Klaviyo has answered. If it has accepted the account's credentials, the pause ends that it made by refusing them before.
--- accepted_key: the fingerprint of the credentials; "" if they were not accepted, "*" if they are known to be the workers'.
--- That Klaviyo accepts other credentials than those it refused says nothing about the workers'.
+-- Klaviyo has answered. If it has accepted the account's credentials, the pause ends that it made by refusing them
+-- before. accepted_key: the fingerprint of the credentials; "" if they were not accepted, "*" if they are known to be
+-- the workers'. That Klaviyo accepts other credentials than those it refused says nothing about the workers'.
 local function note_answer(line, accepted_key)
   if is_nothing_noted() then return end
   local account = account_of(line)
