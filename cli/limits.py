@@ -32,9 +32,10 @@ NEARLY_USED, USED_UP = 0.8, 1.0
 class Row:
     """A bucket, or a line without windows of its own, which draws on several buckets or on those of another account.
 
-    ``others_share`` is what other software takes of the minute, of 1. ``empty_seconds``: until nothing waits there any
-    more, ``now_empty_seconds`` the same of the lane now; None where nothing does, or that is unknown. ``per_minute``:
-    the calls a minute that it can send from now on. ``why`` it stands still; empty where it does not.
+    ``others_share``: the fraction of the minute's limit that other software takes. ``empty_seconds``: how long until
+    nothing waits there any more, and ``now_empty_seconds`` until nothing waits in its lane now; each is None if nothing
+    waits, or if that is unknown. ``per_minute``: how many calls a minute it can send from now on. ``why``: the reason
+    that it stands still; empty if it does not.
     """
 
     name: str

@@ -121,7 +121,6 @@ def start_ready_streams(id: str) -> None:
         parent = STREAMS[name].parent if name in STREAMS else None
         waits = parent and request.streams.get(parent.stream) in ("wanted", "running")
         if state == "wanted" and not waits:
-            since = datetime.fromisoformat(request.since) if request.since else None
             pull.renew_reminder(request.account, id, name)
             # Two streams that end at the same time both get here.
             if not claim(id, name):
@@ -130,9 +129,8 @@ def start_ready_streams(id: str) -> None:
                 if name in REPORTS:
                     reports.start_run(request.account, id, name)
                 else:
-                    pull.start_run(
-                        request.account, id, name, "full" if request.mode == "full" else "incremental", since
-                    )
+                    since = pull.parse_time(request.since)
+                    pull.start_run(request.account, id, name, pull.mode_of(request), since)
     if request.is_over and entry_runs.is_scheduled(id):
         message = "; ".join(f"{name}: {why}" for name, why in request.failed.items())
         entry_runs.end_run(id, not request.failed, message)

@@ -1,7 +1,7 @@
-"""Which calls can travel in one request of Klaviyo's, and what each of them makes of it: one row an action.
+"""Which calls can share one request to Klaviyo, and which part of its answer is each one's: a row an action.
 
-Only what has the same meaning alone and together is here. A call that a row cannot take goes alone; so does one that
-the answer to a shared request tells nothing of, a record that was not found, for example.
+An action has a row only if a call of it does the same in a shared request as alone. A call that its row cannot take is
+sent alone. So is a call whose outcome the shared answer does not tell: for example, if its record was not found.
 """
 
 from __future__ import annotations

@@ -75,7 +75,10 @@ class Search(TaskSearchEngine):  # type: ignore[misc]
             super()._index(task_id, task)
 
     def search(self, tasks: Any, query: str = "", **how: Any) -> Any:
-        """Return the rows that are asked for: of those that wait, and so were not received, in the order of turns."""
+        """Return the rows that match; if all of them wait, those sorted by "received" come in the order of their turns.
+
+        No worker has received a waiting task yet, so that it has no such time.
+        """
         if how.get("sort_by") == "received" and _ONLY_WAITING.search(query):
             how |= {"sort_by": "turn", "descending": not how.get("descending")}
         return super().search(tasks, query, **how)

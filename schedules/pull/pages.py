@@ -32,6 +32,7 @@ from schedules.store import runs
 from schedules.store.connection import checkpoint_wal, reading, transaction
 from schedules.store.rows import mark_deleted, mark_seen, upsert
 from schedules.store.runs import Mode, SyncWindow
+from schedules.sync_requests import SyncRequest
 from worker import reminders
 from worker.account_and_lane import TASK_PREFIX
 from worker.api.jsonapi import Envelope
@@ -88,7 +89,7 @@ class PullPage(StoringStep[PageRef]):
     def _ask_window(self, account: str, stream: Stream, about: PageRef) -> None:
         assert stream.action is not None
         partition, by = find_partition(stream, about.partition), time_field(stream, about.mode)
-        given = stream.request(partition, by, _parse_time(about.since), _parse_time(about.until))
+        given = stream.request(partition, by, parse_time(about.since), parse_time(about.until))
         self._ask_page(account, stream, stream.action.declaration.bind(given), about)
 
     def _ask_page(self, account: str, stream: Stream, params: Params, about: PageRef) -> None:
@@ -122,7 +123,7 @@ class PullPage(StoringStep[PageRef]):
 
     def answered(self, envelope: Envelope, params: Params, account: str, about: PageRef) -> None:
         """Write the page and the progress of its window in one transaction, then go on."""
-        stream, moment = STREAMS[about.stream], current_time()
+        stream, now = STREAMS[about.stream], current_time()
         seconds = time.monotonic() - self.request.get("began")
         assert stream.action is not None
         resources = listed(stream.action.declaration, envelope)
@@ -145,16 +146,16 @@ class PullPage(StoringStep[PageRef]):
                 and reached
                 and has_spare_budget(connection, about.run, stream, seconds)
             ):
-                fresh = _cut_window(kept, min(times), reached, moment)
-                if fresh and not runs.split_window(connection, about.run, kept, fresh.since or moment, fresh):
+                fresh = _cut_window(kept, min(times), reached, now)
+                if fresh and not runs.split_window(connection, about.run, kept, fresh.since or now, fresh):
                     fresh = None
             until = fresh.since if fresh else kept.until
             is_last = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(resources), moment if is_last else None
+            count, closed = len(resources), now if is_last else None
             if runs.count_page(connection, about.run, kept, about.page, count, closed):
                 scan = about.run if about.mode == "full" else None
                 partition = find_partition(stream, about.partition)
-                for table, found in rows_by_table(stream, envelope, partition, account, moment, scan).items():
+                for table, found in rows_by_table(stream, envelope, partition, account, now, scan).items():
                     upsert(connection, table, found)
         begun = [fresh] if fresh else [_as_window(each) for each in _readable(stream, unbegun)]
         self._go_on(account, stream, about, following if not is_last else None, reached, begun)
@@ -200,27 +201,48 @@ page: Any = register(PullPage())
 
 
 def start_run(account: str, request: str, name: str, mode: Mode, since: datetime | None = None) -> None:
-    """Start a run of a stream, or continue one that has not ended."""
+    """Start a run of a stream, or continue one that has not ended if it reads all that is requested."""
     stream, now = STREAMS[name], current_time()
     renew_reminder(account, request, name)
     with transaction() as connection:
         last = runs.latest(connection, account, name, "pull")
         if last is not None and last["state"] == "running":
-            run, this = last["id"], last["mode"]
-            if mode == "full" and this != "full":
-                # Not what was asked for: its turn comes when the reminder is due.
+            if not reads_all_requested(connection, account, stream, last, mode, since):
+                # The request's own run starts after this one, when the reminder is due.
                 return
+            run, this = last["id"], last["mode"]
         else:
             this = mode if stream.time else "full"
             run = runs.create(connection, account, name, "pull", this, now)
             runs.add_windows(
                 connection, run, initial_windows(connection, account, stream, this, now - CLOCK_MARGIN, since)
             )
+    continue_run(account, request, name, run, this)
+
+
+def continue_run(account: str, request: str, name: str, run: int, mode: Mode) -> None:
+    """Request the pages that a run reads next, or end it if there are none."""
+    stream = STREAMS[name]
+    with reading() as connection:
         windows = _readable(stream, runs.open_windows(connection, run))
     for each in windows:
-        page.ask_first(account, request, run, stream, this, _as_window(each), each["pages"])
+        page.ask_first(account, request, run, stream, mode, _as_window(each), each["pages"])
     if not windows:
-        finish_if_complete(account, PageRef(request, run, name, this, "", 0))
+        finish_if_complete(account, PageRef(request, run, name, mode, "", 0))
+
+
+def reads_all_requested(
+    connection: Any, account: str, stream: Stream, run: RowMapping, mode: Mode, since: datetime | None
+) -> bool:
+    """Return True if a run's mode is enough for a request, and its windows begin early enough."""
+    if "full" in (mode, run["mode"]):
+        return bool(run["mode"] == "full")
+    starts = runs.window_starts(connection, run["id"])
+    for window in initial_windows(connection, account, stream, mode, run["started"], since):
+        start = starts.get(window.partition)
+        if start is not None and (window.since is None or start > window.since):
+            return False
+    return True
 
 
 def initial_windows(
@@ -275,7 +297,7 @@ def finish_if_complete(account: str, about: PageRef) -> None:
         runs.prune_windows(connection, account, stream.name, now - WINDOW_RETENTION)
     if done:
         checkpoint_wal()
-        end_stream(account, about.request, about.stream, None)
+        _end_request(account, about, None)
 
 
 def fail_run(account: str, about: PageRef, error: KlaviyoError) -> None:
@@ -283,7 +305,29 @@ def fail_run(account: str, about: PageRef, error: KlaviyoError) -> None:
     with transaction() as connection:
         done = runs.end(connection, about.run, "failed", current_time(), {"error": str(error)})
     if done:
-        end_stream(account, about.request, about.stream, str(error))
+        _end_request(account, about, str(error))
+
+
+def _end_request(account: str, about: PageRef, error: str | None) -> None:
+    request = sync_requests.load(about.request)
+    with reading() as connection:
+        run = runs.get(connection, about.run)
+        is_enough = request is None or _is_enough(connection, account, about.stream, run, request)
+    if is_enough:
+        end_stream(account, about.request, about.stream, error)
+    else:
+        # It has only finished another request's run, and may now start its own.
+        resume_soon(account, about.request, about.stream)
+
+
+def _is_enough(connection: Any, account: str, stream: str, run: RowMapping, request: SyncRequest) -> bool:
+    since = parse_time(request.since)
+    return reads_all_requested(connection, account, STREAMS[stream], run, mode_of(request), since)
+
+
+def mode_of(request: SyncRequest) -> Mode:
+    """Return the mode of the runs that answer a request."""
+    return "full" if request.mode == "full" else "incremental"
 
 
 def end_stream(account: str, request: str, stream: str, error: str | None) -> None:
@@ -306,10 +350,15 @@ def resume(which: str) -> None:
         return
     with reading() as connection:
         last = runs.latest(connection, account, name, "pull")
-    if last is not None and last["state"] != "running" and last["started"].timestamp() >= request.asked:
+        is_enough = last is not None and _is_enough(connection, account, name, last, request)
+    if last is not None and last["state"] == "running" and not is_enough:
+        # The request that this run was started for may be gone, and then nobody else would finish it.
+        renew_reminder(account, id, name)
+        continue_run(account, id, name, last["id"], last["mode"])
+    elif last is not None and is_enough and last["state"] != "running" and last["started"].timestamp() >= request.asked:
         end_stream(account, id, name, (last["report"] or {}).get("error"))
     else:
-        start_run(account, id, name, "full" if request.mode == "full" else "incremental", _parse_time(request.since))
+        start_run(account, id, name, mode_of(request), parse_time(request.since))
 
 
 def renew_reminder(account: str, request: str, stream: str) -> None:
@@ -329,6 +378,14 @@ def _reminder(account: str, request: str, stream: str) -> str:
 
 
 # Windows, partitions and times.
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """Return the time of a request or of a page; UTC if it names no time zone."""
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def time_field(stream: Stream, mode: Mode) -> TimeField | None:
@@ -375,12 +432,5 @@ def _as_window(row: RowMapping) -> SyncWindow:
     return SyncWindow(row["partition"], row["slice"], row["since"], row["until"])
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
-
-
-def _parse_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

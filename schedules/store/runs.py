@@ -75,6 +75,14 @@ def earliest_since(connection: Connection, run: int, partition: str) -> datetime
     return connection.execute(chosen.limit(1)).scalar()
 
 
+def window_starts(connection: Connection, run: int) -> dict[str, datetime | None]:
+    """Return where each partition of a run begins; None: with its first row."""
+    c = sync_windows.c
+    # The slices that are cut off later have other numbers.
+    chosen = select(c.partition, c.since).where(c.run == run, c.slice == 0)
+    return {row.partition: row.since for row in connection.execute(chosen)}
+
+
 def count_open_windows(connection: Connection, run: int) -> int:
     """Count the open windows of a run."""
     c = sync_windows.c

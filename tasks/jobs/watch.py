@@ -26,7 +26,7 @@ from worker.reminders import remind, sees_to
 from worker.settings import get_settings
 from worker.steps import AskingStep
 
-#: Seconds after its next poll was due until a watcher counts as dead. Its requests wait for budget like all others.
+#: How late a poll may be, in seconds, before its watcher counts as dead: a poll may have to wait for budget first.
 WATCHER_DEAD_AFTER_S = 300.0
 
 #: The list of complete jobs is read if at least this many have left the list of those in progress.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -49,6 +50,16 @@ def test_a_full_sync_reads_everything(begun):
     sync.start_ready_streams(RUN)
 
     assert begun.streams == [("lists", "full")]
+
+
+def test_a_since_without_a_time_zone_is_utc(begun, monkeypatch):
+    given = []
+    monkeypatch.setattr(sync.pull, "start_run", lambda *how: given.append(how[-1]))
+    save(SyncRequest(RUN, "default", "changes", "2024-01-01", 1_764_000_000.0, {"lists": "wanted"}))
+
+    sync.start_ready_streams(RUN)
+
+    assert given == [datetime(2024, 1, 1, tzinfo=UTC)]
 
 
 def test_a_stream_is_read_even_if_its_parent_has_failed(begun):

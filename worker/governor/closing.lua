@@ -5,7 +5,7 @@
 --   used      1 if the request may have reached Klaviyo and was counted there; 0 for a 429, or nothing sent
 --   limit …   the RateLimit headers, or "" without them; block_ms  for which nothing more is sent
 --   forget    1 if the request was certainly not carried out: an unrepeatable action may be sent again
---   accepted_key   as above; unanswered  1 if it was waited for an answer in vain
+--   accepted_key   as above; unanswered  1 if no answer came
 --   reason    of a block that is not after a 429, or ""
 function ops.close(id, holder, used, limit, remaining, reset, block, forget, accepted_key, unanswered, reason)
   local held_by = call('HGET', P .. 'holder', id)

@@ -1,7 +1,9 @@
 -- What the end of a request tells: its lease, Klaviyo's headers, and that its key was accepted.
 
-local SAME_WINDOW_MS = 2500  -- two reckonings of a window's end that differ by less are of one window
+local SAME_WINDOW_MS = 2500  -- two estimates of when a window ends that differ by less mean the same window
 
+-- Correct a bucket by Klaviyo's headers: its limit a minute, and how much of it others have used. Return the limit if
+-- it is a new one, otherwise 0.
 local function correct(line, b, limit, remaining, reset)
   local name = key('bucket', b.name)
   load_bucket(b)
@@ -39,9 +41,9 @@ local function is_nothing_noted()
   return nothing_noted
 end
 
--- Klaviyo has answered. If it has accepted an account's credentials, what waits because it had refused them goes on.
--- accepted_key: their fingerprint; "" if they were not accepted, "*" if a worker has them. Another key than the refused
--- one proves nothing of the workers' key.
+-- Klaviyo has answered. If it has accepted the account's credentials, the pause ends that it made by refusing them
+-- before. accepted_key: the fingerprint of the credentials; "" if they were not accepted, "*" if they are known to be
+-- the workers'. That Klaviyo accepts other credentials than those it refused says nothing about the workers'.
 local function note_answer(line, accepted_key)
   if is_nothing_noted() then return end
   local account = account_of(line)

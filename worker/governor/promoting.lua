@@ -1,8 +1,9 @@
 -- Another server has taken the primary's place, and may not have heard of what was last done on the old one.
 
--- id -> 1 if the primary was another one before. The last moment at which a worker was heard counts as the last that is
--- known, and what may have been missed since counts as done (windows.lua). All times before are moved as if that had
--- been just now: nobody knows whether the time since then has passed, or the new clock is ahead or behind.
+-- id -> 1 if another server was the primary before. What workers did after the last sign of life that this server has
+-- may be missing here, so the windows count the most that they can have sent since (windows.lua). All times that are
+-- kept here are moved as if that sign had come just now: the new primary's clock may be ahead of the old one's, or
+-- behind it.
 function ops.history(id)
   local known = call('GET', P .. 'history')
   if known == id then return 0 end

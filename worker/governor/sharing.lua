@@ -27,9 +27,10 @@ local function is_behind(line, part)
   return false
 end
 
--- Choose tasks of a line that fit into one request, in order: {id, lane, stored} of each, and of each lane how many were
--- looked at and which of those are left. Nothing is changed. Two that say different things of one thing do not go
--- together, and the second stays behind the first. Where only one has the key of the first, it is passed over.
+-- Choose tasks of a line that fit into one request, in order. Return {id, lane, stored} for each, and for each lane how
+-- many tasks were looked at and which of them stay in it. Nothing is changed. Of two tasks that say different things
+-- about one record, the second stays, so that it is sent after the first. All tasks of a request have the same key; if
+-- no other has the key of the first task, that one is passed over, and the choice begins anew.
 local function choose(line, carrier, passed)
   local chosen, lanes, said, behind = {}, {}, {}, {}
   local count, bytes, looked, read, kin, full = 0, 0, 0, 0, nil, false

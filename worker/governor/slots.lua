@@ -117,8 +117,9 @@ local function is_hanging(account)
   return since and since > now - HANGS_MS
 end
 
--- How many more slots of a queue an account may take. wanted: whether another one waits for some. Where none does, an
--- account may hold all but one, unless it hangs: then it has its share, in all tiers together. A lone one may hold all.
+-- How many more slots of a queue an account may take. If another account waits for slots (wanted), it may hold its
+-- share; otherwise all slots but one. If Klaviyo leaves its requests without an answer, it may never hold more than its
+-- share, and its slots of all queues count. An account that has the queue to itself may hold every slot.
 local function allowance(queue, account, wanted)
   local share, others = share_of(queue, account)
   local holds, most, hangs = held(queue, account), slots[queue], is_hanging(account)
@@ -140,8 +141,8 @@ local function virtual_time(queue)
   return tonumber(first or call('ZRANGE', key('capped', queue), 0, 0, 'REV', 'WITHSCORES')[2]) or 0
 end
 
--- A lease of an account is closed, so that it is no longer capped. For a fraction of a slot it has had a whole one; if that
--- took long, it lets others have their turns for a while.
+-- An account that was capped has closed a lease, and may have turns again. If its share is less than a whole slot, it
+-- has held more than its share; if it held the slot for long, its next turn comes later, to make up for that.
 local function let_in_again(queue, account)
   local time = is_contended(queue) and tonumber(call('ZSCORE', key('capped', queue), account))
   if not time then return end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -15,46 +15,9 @@ from schedules.pull.watermark import CLOCK_MARGIN
 from schedules.store import runs
 from schedules.store.connection import reading, transaction
 from schedules.store.tables import sync_windows
-from schedules.sync_requests import SyncRequest
+from tests.schedules.pull.pulling import NOON, filter_of
 from worker.account_and_lane import checked_id
 from worker.errors import BadRequest, Forbidden, NotFound
-
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-class Pulling:
-    """What a run has requested, in order, and what it has reported at its end."""
-
-    def __init__(self):
-        self.now = NOON
-        self.asked, self.told, self.resumed = [], [], []
-
-    def start_run(self, stream, mode="incremental", request="R1", since=None):
-        self.now += timedelta(minutes=1)
-        pull.start_run("default", request, stream, mode, since)
-
-    def answer(self, *resources, following=None):
-        """Give Klaviyo's answer to the oldest request."""
-        params, about = self.asked.pop(0)
-        pull.page.request.update(began=0.0)
-        pull.page.answered({"data": list(resources), "links": {"next": following}}, params, "default", about)
-
-    def last(self, stream):
-        with reading() as connection:
-            return runs.latest(connection, "default", stream, "pull")
-
-
-@pytest.fixture
-def pulling(store, monkeypatch):
-    made = Pulling()
-    monkeypatch.setattr(pull, "current_time", lambda: made.now)
-    monkeypatch.setattr(pull, "renew_reminder", lambda *which: None)
-    monkeypatch.setattr(pull, "end_stream", lambda *how: made.told.append(how))
-    monkeypatch.setattr(pull, "resume_soon", lambda *which: made.resumed.append(which))
-    monkeypatch.setattr(
-        pull.page, "_ask_page", lambda account, stream, params, about: made.asked.append((params, about))
-    )
-    return made
 
 
 def campaign(id, archived=False):
@@ -122,10 +85,6 @@ def stored(name, *columns):
 
 def cursor(name):
     return f"https://a.klaviyo.com/api/x?page[cursor]={name}"
-
-
-def filter_of(pulling, place=0):
-    return str(pulling.asked[place][0].get("filter", ""))
 
 
 def test_a_watermark_is_the_moment_at_which_the_run_began_however_long_it_took(pulling):
@@ -381,30 +340,6 @@ def test_a_missing_stream_fails(pulling):
         pull.page.failed(NotFound("x", "default", 404, []), params, "default", about)
 
     assert pulling.last("profiles")["state"] == "failed"
-
-
-def test_a_full_scan_that_is_requested_during_a_run_of_changes_waits_its_turn(pulling):
-    pulling.start_run("profiles")
-    waiting = list(pulling.asked)
-
-    pulling.start_run("profiles", "full")
-
-    assert pulling.asked == waiting
-
-
-@pytest.mark.parametrize(("asked", "over"), [(timedelta(minutes=-1), True), (timedelta(minutes=1), False)])
-def test_a_run_that_ended_answers_only_what_was_requested_before_it_began(pulling, monkeypatch, asked, over):
-    pulling.start_run("profiles")
-    began = pulling.now
-    pulling.answer()
-    pulling.told.clear()
-    request = SyncRequest("R2", "default", "changes", None, (began + asked).timestamp(), {"profiles": "running"})
-    monkeypatch.setattr(pull.sync_requests, "load", lambda id: request)
-
-    pull.resume("default|R2|profiles")
-
-    assert bool(pulling.told) == over
-    assert bool(pulling.asked) != over
 
 
 def test_the_same_page_has_the_same_id_so_that_it_is_requested_once(pulling, monkeypatch):

@@ -48,6 +48,7 @@ RESULT = {
 def pulling(store, monkeypatch):
     monkeypatch.setattr(pull, "current_time", lambda: NOW)
     monkeypatch.setattr(pull, "renew_reminder", lambda *_: None)
+    monkeypatch.setattr(pull.sync_requests, "load", lambda id: None)
     monkeypatch.setattr(pull, "end_stream", lambda *_: None)
     monkeypatch.setattr(pull.page, "_ask_page", lambda *_: None)
 

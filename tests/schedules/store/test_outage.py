@@ -69,6 +69,7 @@ def redis(monkeypatch):
 @pytest.fixture
 def disk(store, redis, monkeypatch):
     monkeypatch.setattr(pull, "current_time", lambda: NOW)
+    monkeypatch.setattr(pull.sync_requests, "load", lambda id: None)
     for name in ("end_stream", "renew_reminder"):
         monkeypatch.setattr(pull, name, lambda *how: None)
     monkeypatch.setattr(
