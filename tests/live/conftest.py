@@ -158,27 +158,19 @@ def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
 def events():
     """Every task event that is sent while a test runs."""
     caught: list[dict[str, object]] = []
-    stop = threading.Event()
 
     with app.connection_for_read() as connection:
         receiver = app.events.Receiver(connection, handlers={"*": caught.append})
 
         def listen() -> None:
-            for _ in receiver.itercapture(limit=None, timeout=0.2, wakeup=False):
-                if stop.is_set():
-                    return
+            # Without an end: one that is begun again lacks what was sent meanwhile.
+            for _ in receiver.consume(limit=None, safety_interval=0.2, wakeup=False):
+                pass
 
-        def patiently() -> None:
-            while not stop.is_set():
-                try:
-                    listen()
-                except TimeoutError:
-                    continue
-
-        thread = threading.Thread(target=patiently)
+        thread = threading.Thread(target=listen)
         thread.start()
         yield caught
-        stop.set()
+        receiver.should_stop = True
         thread.join(10)
 
 
