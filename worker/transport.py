@@ -20,7 +20,6 @@ from typing import Any
 import kombu
 from celery.app import amqp as celery_amqp
 from celery.utils.log import get_logger
-from celery.worker.state import successful_requests
 from kombu.transport import redis as stock
 from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
@@ -131,10 +130,6 @@ class QoS(stock.QoS):
     def append(self, message: Any, delivery_tag: str) -> None:
         """Remember a delivery, and which primary it was taken from."""
         virtual.QoS.append(self, message, delivery_tag)
-        if message.headers.get("redelivered"):
-            # Celery would pass over what it knows to have succeeded here. If it comes again all the same, Redis has
-            # forgotten its end, and what it published then: a crash can cost Redis the last second or two of its log.
-            successful_requests.clear()
         if primary := primary_met(get_settings().redis):
             self._primaries[delivery_tag] = str(message.headers.get("id") or ""), primary
 

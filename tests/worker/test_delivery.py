@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import pytest
 import redis
-from celery.worker.state import successful_requests
 from kombu import Consumer, Producer, Queue
 
 from tests.live.system import stretched
@@ -157,18 +156,6 @@ def test_what_a_dead_worker_held_is_taken_again_once_and_says_that_it_was_before
     assert worker.take() == ["one"]
     assert worker.take() == []
     assert worker.taken[-1].headers["redelivered"]
-
-
-def test_celery_does_not_pass_over_what_comes_again_at_the_worker_that_has_ended_it(worker):
-    worker.publish("step")
-    worker.take()
-    successful_requests.add("step")
-    worker.dies()  # so does Redis, and what the worker told it last is lost
-
-    worker.channel.qos.restore_visible()
-
-    assert worker.take() == ["step"]
-    assert "step" not in successful_requests
 
 
 def test_what_a_living_worker_holds_is_not_taken_from_it(worker):

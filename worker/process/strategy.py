@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import InvalidTaskError
+from celery.worker.state import successful_requests
 from celery.worker.strategy import default as celery_default
 from structlog.contextvars import bound_contextvars
 
@@ -32,6 +33,10 @@ def default(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Any:
             # A body that has been read by now is of the first protocol, which puts people's data into events and logs.
             raise InvalidTaskError("it has no id, or uses Celery's first protocol")
         unreadable.check_message(message)
+        if headers.get("redelivered"):
+            # Celery would pass over what it knows to have succeeded here. If it comes again all the same, Redis has
+            # forgotten its end, and what it published then: a crash can cost Redis the last second or two of its log.
+            successful_requests.clear()
         # A foreign signature's own account and lane come as properties: its headers may be those of its group.
         headers.update(taken(dict(message.properties or {}), headers).options())
         headers[ETA] = headers[EXPIRES] = None  # ours to set
