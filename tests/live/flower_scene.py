@@ -121,9 +121,9 @@ def make_scene(system: System, crowd: int = CROWD, **settings: Any) -> str:
     system.sandbox.fault("status", status=401, account="default", times=None)
     get_lists.delay()
     system.sandbox.drain(account="b", operation="get_tags", per_second=0.6)
-    system.sandbox.fault("throttle", retry_after=3600)
+    system.sandbox.fault("throttle", operation="create_event", retry_after=3600)
     blocked = create_event.on("b").delay(metric="Placed Order", profile={"email": PERSON}).id
-    until(lambda: system.status(blocked) == "RETRY", 10, "the 429")
+    system.reached(blocked, "RETRY", seconds=10)
     get_runs().begin("customers", "profiles", "a", "customers.csv", {"path": "customers.csv"})
     show_import_alive()
     governor = get_governor()

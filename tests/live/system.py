@@ -198,8 +198,12 @@ class Sandbox:
         bucket, now = Bucket(account, operation, ()), time.time()
         self.reset(next(seed for seed in self._seeds if (now - phase_of(seed, bucket, MINUTE_S)) % MINUTE_S < BEGINS_S))
 
-    def fault(self, kind: str, **how: Any) -> None:
-        self._door("POST", "/faults", fault=kind, **how)
+    def fault(self, kind: str, *, operation: str | None = None, times: int | None = 1, **how: Any) -> None:
+        """What becomes of the next requests. A fault that strikes so many times names the operation that it is meant
+        for: a worker sends requests of its own, too, whenever it is time for them.
+        """
+        assert operation or times is None, f"which operation the fault {kind!r} is to strike"
+        self._door("POST", "/faults", fault=kind, operation=operation, times=times, **how)
 
     def clear_faults(self) -> None:
         self._http.delete("/_sandbox/faults")
@@ -494,6 +498,19 @@ class System:
             return found if len(found) == len(ids) else None
 
         return until(all_ended, seconds, lambda: f"the end of {len(ids)} tasks\n{self.told(ids)}")
+
+    def reached(self, task_id: str, *statuses: str, seconds: float = 20) -> None:
+        """Wait until a task has one of these statuses."""
+        __tracebackhide__ = True
+
+        def has_one() -> bool:
+            return self.status(task_id) in statuses
+
+        def but_it_is() -> str:
+            status = self.status(task_id) or "PENDING"
+            return f"task {task_id} as {' or '.join(statuses)}; it is {status}\n{self.told([task_id])}"
+
+        until(has_one, seconds, but_it_is)
 
     def told(self, ids: Collection[str] = ()) -> str:
         """For a failure: where these tasks are, or all, that have not ended, and what the workers have said last."""

@@ -65,15 +65,15 @@ def test_a_refusal_fails_the_task_at_the_first_request(idle, call, fault, error)
 
 
 @pytest.mark.parametrize(
-    "call",
-    [lambda: create_profile.delay(email="ada@example.com"), lambda: create_list.delay(name="Members")],
+    ("action", "params"),
+    [(create_profile, {"email": "ada@example.com"}), (create_list, {"name": "Members"})],
     ids=["keyed", "unrepeatable"],
 )
-def test_a_key_that_is_refused_for_once_costs_no_task(idle, call):
-    idle.sandbox.fault("status", status=401, times=1)
+def test_a_key_that_is_refused_for_once_costs_no_task(idle, action, params):
+    idle.sandbox.fault("status", operation=action.declaration.name, status=401)
 
-    task = call()
-    until(lambda: idle.status(task.id) == "RETRY", 10, "the task to wait again")
+    task = action.delay(**params)
+    idle.reached(task.id, "RETRY", seconds=10)
 
     assert idle.end_of(task.id, 30).status == "SUCCESS"
     assert idle.sandbox.statuses() == [401, 201]
@@ -82,7 +82,7 @@ def test_a_key_that_is_refused_for_once_costs_no_task(idle, call):
 
 @pytest.mark.parametrize("fault", [*UNSURE, UNREAD, {"kind": "challenge"}], ids=named)
 def test_a_read_is_repeated_after_any_failure(idle, fault):
-    idle.sandbox.fault(**fault, times=1)
+    idle.sandbox.fault(**fault, operation="get_profiles")
 
     end = idle.end_of(get_profiles.delay().id)
 
@@ -92,7 +92,7 @@ def test_a_read_is_repeated_after_any_failure(idle, fault):
 
 @pytest.mark.parametrize("fault", UNSURE, ids=named)
 def test_an_event_is_repeated_with_its_key_and_is_there_once(idle, fault):
-    idle.sandbox.fault(**fault, times=1)
+    idle.sandbox.fault(**fault, operation="create_event")
 
     end = idle.end_of(create_event.delay(metric="Bought", profile={"email": "ada@example.com"}).id)
 
@@ -132,7 +132,7 @@ def test_a_write_whose_confirmation_cannot_be_read_is_a_success_after_one_reques
 
 
 def test_what_must_not_be_repeated_is_sent_again_after_a_challenge(idle):
-    idle.sandbox.fault("challenge", times=1)
+    idle.sandbox.fault("challenge", operation="create_list")
 
     end = idle.end_of(create_list.delay(name="Members").id)
 
@@ -163,7 +163,7 @@ def test_what_is_revoked_while_its_request_fails_is_not_sent_again(idle):
 
     task.revoke()
 
-    until(lambda: idle.status(task.id) == "REVOKED", 10, "the end")
+    idle.reached(task.id, "REVOKED", seconds=10)
     assert len(idle.sandbox.ledger("get_profiles")) <= 1
 
 
@@ -215,7 +215,7 @@ def test_a_429_waits_and_uses_no_attempt_and_stops_its_own_bucket_only(idle):
 
 
 def test_a_429_that_does_not_say_how_long_is_waited_out(idle):
-    idle.sandbox.fault("throttle", times=1)
+    idle.sandbox.fault("throttle", operation="get_profiles")
 
     end = idle.end_of(get_profiles.delay().id)
 
@@ -228,7 +228,7 @@ def test_a_429_that_does_not_say_how_long_is_waited_out(idle):
 def test_a_429_for_eighteen_hours_leaves_the_task_in_redis(idle):
     idle.sandbox.fault("throttle", operation="get_profiles", retry_after=18 * 3600, times=1)
     blocked = [get_profiles.delay().id]
-    until(lambda: idle.status(blocked[0]) == "RETRY", 5, "the 429")
+    idle.reached(blocked[0], "RETRY", seconds=5)
 
     blocked += [get_profiles.delay().id for _ in range(5)]
     other = idle.end_of(create_profile.delay(email="ada@example.com").id)

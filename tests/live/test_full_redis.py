@@ -64,8 +64,8 @@ def test_large_results_hold_no_thread_on_a_full_redis_and_are_told_when_there_is
         until(
             lambda: "Redis is full: no room for" in system.redis.get(f"celery-task-meta-{larges[0]}"), 20, "the reason"
         )
-        until(lambda: system.status(revoked.id) == "RETRY", 20, "the one to revoke to wait again")
-        until(lambda: system.status(by_pages[20]) == "RETRY", 20, "the whole of many small pages to wait")
+        system.reached(revoked.id, "RETRY")
+        system.reached(by_pages[20], "RETRY")
         revoked.revoke()
         assert system.status(revoked.id) == "REVOKED"
         sent = len(system.sandbox.ledger("get_profiles"))

@@ -35,7 +35,8 @@ def test_a_foreign_application_and_flower_revoke_by_a_worker(idle, foreign, even
 
     foreign.control.revoke(task.id, terminate=True)
 
-    until(lambda: idle.status(task.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
+    idle.reached(task.id, "REVOKED", seconds=10)
+    until(lambda: waiting(idle) == 0, 10, "the revocation")
     assert "Traceback" not in idle.workers[0].text()
 
 
@@ -46,7 +47,7 @@ def test_a_revoked_part_fails_its_chord(idle):
 
     part.revoke()
 
-    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    idle.reached(body.id, "FAILURE")
     assert idle.status(part.id) == "REVOKED"
 
 
@@ -68,7 +69,7 @@ def test_a_task_expires_while_it_waits(idle, events, expires):
     get_governor().pause("action:create_profile", "a test", "to have it wait", since=0)
     task = create_profile.on(expires=expires).delay(email="p@example.com")
 
-    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+    idle.reached(task.id, "REVOKED")
 
     assert "expired" in str(json.loads(idle.redis.get(f"celery-task-meta-{task.id}"))["result"]["exc_message"])
     until(lambda: waiting(idle) == 0, 10, "the end of its message")
@@ -92,7 +93,7 @@ def test_what_another_application_lets_expire_expires_while_it_waits(idle, forei
         "klaviyo.create_profile", kwargs={"email": "p@example.com"}, queue="klaviyo.l", countdown=LATER, expires=when
     )
 
-    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+    idle.reached(task.id, "REVOKED")
     assert idle.sandbox.ledger() == []
 
 
@@ -116,7 +117,7 @@ def test_a_job_expires_until_klaviyo_has_been_asked_for_it(idle, countdown):
     job = run_job(bulk_import_profiles).on(expires=0.5).si(profiles=[{"email": "job@example.com"}])
     task = job.apply_async(countdown=countdown)
 
-    until(lambda: idle.status(task.id) == "REVOKED", 20, "its expiry")
+    idle.reached(task.id, "REVOKED")
 
     get_governor().resume("action:bulk_import_profiles")
     until(lambda: waiting(idle) == 0, 20, "the end of its step")
@@ -129,11 +130,11 @@ def test_a_revoked_job_fails_its_chord(idle):
     job = run_job(bulk_import_profiles).si(profiles=[{"email": "job@example.com"}])
     body = chord([create_profile.si(email="a@example.com"), job])(get_lists.si())
     part = body.parent.results[1]
-    until(lambda: idle.status(part.id) == "SPAWNING", 20, "the job to be opened")
+    idle.reached(part.id, "SPAWNING")
 
     part.revoke()
 
-    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    idle.reached(body.id, "FAILURE")
     get_governor().resume("action:bulk_import_profiles")
 
 
@@ -151,7 +152,8 @@ def test_what_another_application_stamps_and_revokes_is_revoked_durably(idle, fo
 
     foreign.control.revoke_by_stamped_headers({"customer": ["nine"]})
 
-    until(lambda: idle.status(stamped.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
+    idle.reached(stamped.id, "REVOKED", seconds=10)
+    until(lambda: waiting(idle) == 0, 10, "the revocation")
 
 
 def test_a_compressed_message_is_revoked_and_hides_no_other(idle):
@@ -206,8 +208,9 @@ def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign
 
     revoke(foreign if revoke is by_another_application else idle, collection, page)
 
-    until(lambda: idle.status(collection.id) == "REVOKED" and waiting(idle) == 0, 10, "the revocation")
-    until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+    idle.reached(collection.id, "REVOKED", seconds=10)
+    until(lambda: waiting(idle) == 0, 10, "the revocation")
+    idle.reached(body.id, "FAILURE")
     get_governor().resume("action:get_lists")
     idle.end_of(get_profiles.delay().id)
     assert idle.sandbox.ledger("get_lists") == []
@@ -215,8 +218,8 @@ def test_a_collection_is_revoked_with_its_page_and_fails_its_chord(idle, foreign
 
 def test_a_collection_that_is_revoked_after_its_first_page_reads_no_other(idle):
     idle.sandbox.seed(account="default", lists=25)
-    idle.sandbox.fault("latency", seconds=0, times=1)
-    idle.sandbox.fault("throttle", retry_after=LATER, times=1)  # the second page
+    idle.sandbox.fault("latency", operation="get_lists", seconds=0)
+    idle.sandbox.fault("throttle", operation="get_lists", retry_after=LATER)  # the second page
     collection = get_lists.collect(page_size=10)
     until(lambda: idle.sandbox.statuses("get_lists") == [200, 429] and waiting(idle), 20, "the second page to wait")
 
@@ -232,20 +235,21 @@ def test_a_collection_whose_whole_waits_for_room_is_revoked_and_waits_no_longer(
     part = body.parent.results[1]
     idle.redis.config_set("maxmemory", 1)
     try:
-        until(lambda: idle.status(part.id) == "RETRY" and waiting(idle), 20, "the whole to wait for room")
+        idle.reached(part.id, "RETRY")
+        until(lambda: waiting(idle), 20, "the whole to wait for room")
 
         part.revoke()
 
         assert waiting(idle) == 0
         assert idle.status(part.id) == "REVOKED"
-        until(lambda: idle.status(body.id) == "FAILURE", 20, "the end of the chord")
+        idle.reached(body.id, "FAILURE")
     finally:
         idle.redis.config_set("maxmemory", 0)
 
 
 def test_a_job_that_klaviyo_has_is_followed_to_its_end_though_it_is_revoked(idle):
     task = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}])
-    until(lambda: idle.status(task.id) in ("ACCEPTED", "PROCESSING"), 20, "the job to be accepted")
+    idle.reached(task.id, "ACCEPTED", "PROCESSING")
 
     task.revoke()
     for message in readable(get_governor().waiting()):

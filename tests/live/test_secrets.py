@@ -79,12 +79,12 @@ def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign):
     unknown = foreign.send_task("klaviyo.create_profle", kwargs=person, queue="klaviyo.l").id
     ends = system.ended([*done, unknown])
     for fault, times in (("hang", 2), ("reset", 2), ("challenge", 2), ("malformed", 1)):
-        sandbox.fault(fault, times=times)
+        sandbox.fault(fault, operation="create_profile", times=times)
         failed = create_profile.delay(email=f"{fault}.{PERSON}@example.com").id
         ends |= system.ended([failed])
-    sandbox.fault("throttle", retry_after=3600)
+    sandbox.fault("throttle", operation="create_profile", retry_after=3600)
     blocked = create_profile.delay(email=f"blocked.{PERSON}@example.com").id
-    until(lambda: system.status(blocked) == "RETRY", 5, "the 429")
+    system.reached(blocked, "RETRY", seconds=5)
 
     errors = {end.error for end in ends.values()}
     assert ends[unknown].error == "InputError"
