@@ -11,6 +11,10 @@ from sandbox.config import Config
 from sandbox.front.connection import Protocol
 from sandbox.world import World
 
+KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than a client uses it again. uvicorn would close it after as many
+seconds as httpx keeps it, just as a request is on its way now and then."""
+
 
 class Server(uvicorn.Server):
     """uvicorn's server; it announces its address, and wakes hanging requests before it stops."""
@@ -44,7 +48,7 @@ def milliseconds(text: str) -> tuple[float, float]:
     return low / 1000, high / 1000
 
 
-def arguments() -> argparse.Namespace:
+def arguments(line: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="A local Klaviyo.")
     parser.add_argument("--host", default="127.0.0.1")
@@ -53,12 +57,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="seed for window phases, ids and latency")
     parser.add_argument("--job-seconds", type=seconds, default="1", help="seconds that a job takes: 2, or 1-5")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"])
-    return parser.parse_args()
+    return parser.parse_args(line)
 
 
-def main() -> None:
-    """Serve until told to stop."""
-    given = arguments()
+def make_server(given: argparse.Namespace) -> Server:
+    """The server as it was asked for."""
     app = create_app(Config(seed=given.seed, latency=given.latency, job_seconds=given.job_seconds))
     config = uvicorn.Config(
         app,
@@ -67,12 +70,18 @@ def main() -> None:
         http=Protocol,
         log_level=given.log_level,
         access_log=given.log_level == "debug",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
         server_header=False,
         date_header=True,
     )
+    return Server(config, app.state.world)
+
+
+def main() -> None:
+    """Serve until told to stop."""
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
-        Server(config, app.state.world).run()
+        make_server(arguments()).run()
 
 
 if __name__ == "__main__":

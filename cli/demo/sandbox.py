@@ -43,9 +43,7 @@ class SideDoor:
     """The sandbox's own API, beside Klaviyo's."""
 
     def __init__(self, url: str) -> None:
-        # A new connection each time: uvicorn closes idle ones, sometimes just as the next request is being sent.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.Client(base_url=f"{url}/_sandbox", timeout=30.0, limits=limits)
+        self._client = httpx.Client(base_url=f"{url}/_sandbox", timeout=30.0)
 
     def is_ready(self) -> bool:
         """Return True if the sandbox answers."""

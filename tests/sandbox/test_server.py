@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from sandbox.__main__ import milliseconds, seconds
+from sandbox.__main__ import arguments, make_server, milliseconds, seconds
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
 COUNTS = "/_sandbox/requests/counts"
@@ -58,6 +58,10 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
 
 def test_a_time_on_the_command_line_is_a_number_or_a_range() -> None:
     assert (seconds("2"), seconds("1-5"), milliseconds("10-60")) == ((2, 2), (1, 5), (0.01, 0.06))
+
+
+def test_an_idle_connection_is_open_for_longer_than_clients_use_it_again() -> None:
+    assert make_server(arguments(["--port", "0"])).config.timeout_keep_alive > httpx.Limits().keepalive_expiry + 60
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
