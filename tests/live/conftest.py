@@ -18,7 +18,7 @@ from tests.live import forked
 from tests.live.copies import Copy
 from tests.live.fetch import get
 from tests.live.nodes import several
-from tests.live.system import Sandbox, Server, System, end, seen, until
+from tests.live.system import COMPANIES, Sandbox, Server, System, end, seen, until
 from tests.ports import free_port
 from worker import http_client as client
 from worker.app import app
@@ -128,6 +128,7 @@ def foreign(live_server):
 
 def _fresh(server: Server, sandbox: Sandbox) -> None:
     server.redis.flushall()
+    server.redis.hset("klaviyo:companies", mapping=COMPANIES)
     sandbox.reset()
 
 

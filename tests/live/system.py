@@ -20,11 +20,14 @@ from typing import Any, TypeVar
 
 import httpx
 import redis
+from pydantic import SecretStr
 
 from cli.embedded import start
 from sandbox.front.windows import MINUTE_S, Bucket, phase_of
+from sandbox.world import ACCOUNTS as SANDBOX_ACCOUNTS
 from tests.live.forked import Forked, inherited
 from tests.live.whereabouts import READY, Whereabouts, assert_nothing_lost, whereabouts
+from worker.accounts.credentials import Account
 from worker.tiers import QUEUES
 
 ROOT = Path(__file__).parents[2]
@@ -380,8 +383,13 @@ class End:
 #: Settings of a worker that takes ten thousand rows, and has them answered, even on a busy machine.
 PATIENT = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
 
-#: What workers say of themselves, and what every process finds again by itself.
-KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born")
+#: What workers say of themselves, what every process finds again by itself, and the companies.
+KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born", "klaviyo:companies")
+#: The company of each key, as Redis knows it: a worker would ask Klaviyo, half a minute after its start in any test.
+COMPANIES = {
+    alias: f"{Account(alias, SecretStr(f'pk_sandbox_{alias}'), None).fingerprint}|{company}"
+    for alias, company in SANDBOX_ACCOUNTS.items()
+}
 WAITING = ("klaviyo:now:", "klaviyo:bulk:", "klaviyo:later:")
 
 

@@ -11,6 +11,7 @@ from worker.process.bootstep import LEARN_COMPANIES
 def test_accounts_with_keys_of_one_company_stay_within_its_limit(system):
     # get_metrics: ten a second for both together.
     system.sandbox._door("POST", "/keys", account="a", key="pk_twin")
+    system.redis.delete("klaviyo:companies")
     system.worker(ACCOUNTS__B__API_KEY="pk_twin").ready()
     app.send_task(LEARN_COMPANIES)
     until(lambda: system.redis.hlen("klaviyo:companies") == 4, 10, "four keys whose company is known")
