@@ -380,6 +380,11 @@ class End:
         return self.result["exc_message"]
 
 
+def failures(ends: Mapping[str, End]) -> dict[str, Any]:
+    """What the tasks ended with that have not succeeded."""
+    return {task_id: end.result for task_id, end in ends.items() if end.status != "SUCCESS"}
+
+
 #: Settings of a worker that takes ten thousand rows, and has them answered, even on a busy machine.
 PATIENT = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
 

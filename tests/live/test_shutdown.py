@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.lists import create_list
 from tasks.profiles import create_profile
-from tests.live.system import until
+from tests.live.system import failures, until
 from tests.live.whereabouts import assert_nothing_lost
 
 SOFT_LIMIT = 8
@@ -31,7 +31,7 @@ def test_a_graceful_stop_finishes_what_was_sent_and_leaves_the_rest_to_the_next_
     system.worker().ready()
     ends = system.ended(published, 30)
 
-    assert {end.error for end in ends.values()} == {None}
+    assert failures(ends) == {}
     assert len(system.sandbox.ledger()) == len(published)
     assert system.sandbox.state()["profile"] == 200
     assert set(system.sandbox.names("/api/lists", "name").values()) == {1}

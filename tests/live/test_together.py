@@ -7,7 +7,7 @@ from celery import chord
 
 from tasks.events import create_event
 from tasks.profiles import create_profile, get_profile
-from tests.live.system import until
+from tests.live.system import failures, until
 from tests.live.whereabouts import assert_nothing_lost
 from tests.soak import sized
 from worker.app import app
@@ -74,7 +74,7 @@ def test_profiles_that_are_created_together_end_with_the_job_that_carries_them(s
     system.worker().ready()
     ends = system.ended([each.id for each in results], 60)
 
-    assert {end.error for end in ends.values()} == {None}
+    assert failures(ends) == {}
     assert len(system.sandbox.rows("profile")) == PROFILES
     carried = [each for each in results if "job_id" in each.result]
     assert len(carried) == PROFILES - len(system.sandbox.ledger("create_profile"))
