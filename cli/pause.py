@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import itertools
 import time
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -16,10 +17,12 @@ from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases
 from worker.action import ACTIONS, NAMES_2024
+from worker.errors import SettingsError
 from worker.governor import get_governor
-from worker.pauses import describe, how_to_resume
+from worker.pauses import account_in, describe, how_to_resume
 from worker.redis.homes import ask_each, at_home, gathered
 from worker.redis.patience import asking_redis_once
+from worker.setting_names import alias_of
 from worker.settings import get_settings
 from worker.tiers import Tier
 
@@ -42,16 +45,26 @@ def pause(
 ) -> None:
     """Pause an account, an action or a tier: its tasks wait in Redis until it is resumed, even across restarts."""
     _require_options("pause", context.args)
-    what = target(account, action, tier)
-    _at_places(account, lambda: get_governor().pause(what, getpass.getuser(), why, since=time.time()))
+    alias = None if account is None else account_of(get_settings(), account).alias
+    what = target(alias, action, tier)
+    _at_places(alias, lambda: get_governor().pause(what, getpass.getuser(), why, since=time.time()))
     say(f"The {describe(what)} is paused. Tasks that a worker already has may still be sent. {how_to_resume(what)}")
 
 
 def resume(context: typer.Context, account: Account = None, action: ActionName = None, tier: TierName = None) -> None:
     """Resume what was paused."""
     _require_options("resume", context.args)
-    what = target(account, action, tier)
-    was = any(_at_places(account, lambda: get_governor().resume(what)))
+    alias = lives_at = None
+    if account is not None:
+        try:
+            alias = lives_at = account_of(get_settings(), account).alias
+        except SettingsError:
+            # Gone since it was paused: only Redis still knows of it, and any of several may be the one.
+            alias = alias_of(account)
+            if alias not in _paused_accounts():
+                raise
+    what = target(alias, action, tier)
+    was = any(_at_places(lives_at, lambda: get_governor().resume(what)))
     outcome = "has been resumed." if was else "was not paused; see `klaviyo limits`."
     say(f"The {describe(what)} {outcome}")
 
@@ -75,6 +88,13 @@ def _require_options(command: str, words: list[str]) -> None:
     raise stop(f"There is no account, action or tier {words[0]!r}. {NAME_ONE}", EXIT_USAGE)
 
 
+def _paused_accounts() -> set[str]:
+    """The accounts that are paused, or on which an action is."""
+    paused = itertools.chain.from_iterable(ask_each(lambda: get_governor().paused()).values())
+    # An empty name, of a variable that is not set, must not widen what is meant.
+    return {account_in(each.what) for each in paused} - {""}
+
+
 def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
     """Do it at the Redis on which an account lives; without one, at each."""
     if account is None:
@@ -83,11 +103,9 @@ def _at_places(account: str | None, do: Callable[[], T]) -> list[T]:
         return [do()]
 
 
-def target(account: str | None, action: str | None, tier: str | None) -> str:
+def target(alias: str | None, action: str | None, tier: str | None) -> str:
     """Return the governor's name of the target: ``account:eu``, ``action:eu:create_profile``, ``tier:klaviyo.xs``."""
-    # An empty name, of a variable that is not set, must not widen what is meant.
-    alias = None if account is None else account_of(get_settings(), account).alias
-    if tier is not None and account is None and action is None:
+    if tier is not None and alias is None and action is None:
         if tier.upper() not in Tier.__members__:
             raise stop(f"There is no tier {tier!r}: name one of {', '.join(Tier.__members__)}.", EXIT_USAGE)
         return f"tier:{Tier[tier.upper()].queue}"

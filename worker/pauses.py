@@ -36,6 +36,11 @@ def how_to_resume(what: str, remedy: str = "") -> str:
     return f"To resume it, run `{resume_command(what)}`."
 
 
+def account_in(what: str) -> str:
+    """Return the account that is paused, or that the action is paused on; empty where it concerns every account."""
+    return _parts(what)[0]
+
+
 def holders(line: str, queue: str) -> set[str]:
     """Return the pauses that would hold a line of this queue: of its account, its action or its tier."""
     account, action = owner(line)

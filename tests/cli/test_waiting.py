@@ -181,6 +181,26 @@ def test_a_pause_is_reported_with_its_reason_and_how_to_end_it(governor, words, 
     assert governor.paused() == []
 
 
+@pytest.mark.parametrize("what", ["account:gone", "action:gone:create_profile"])
+def test_an_account_that_is_gone_since_it_was_paused_can_be_resumed(governor, what):
+    governor.pause(what, "ann", "it is removed", since=1.0)
+    [pause] = governor.paused()
+    [command] = re.findall(r"`klaviyo resume (.+)`", pause.how_to_resume)
+
+    result = run("resume", *command.split())
+
+    assert (result.exit_code, governor.paused()) == (0, [])
+
+
+def test_an_account_that_is_neither_known_nor_paused_cannot_be_resumed(governor):
+    governor.pause("action:create_event", "ann", "for now", since=1.0)
+
+    for words in (("--account", "nobody"), ("--action", "create_event", "--account", "")):
+        assert run("resume", *words).exit_code == 2
+
+    assert [pause.what for pause in governor.paused()] == ["action:create_event"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
