@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tornado.escape import xhtml_escape
-from tornado.web import HTTPError, StaticFileHandler, authenticated
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler, authenticated
 
 from cli.dashboard import accounts, failures, imports, jobs, limits, schedules, syncs, waiting
 from cli.dashboard.snapshots import INTERVAL_S, Snapshots, explain_failure
@@ -219,6 +219,15 @@ class GroupHandler(KlaviyoHandler):
         return await asyncio.get_running_loop().run_in_executor(None, work, *given)
 
 
+class SlashHandler(RequestHandler):
+    """An address of ours with a slash at its end, as many people type it."""
+
+    def get(self) -> None:
+        """Lead to the page."""
+        page, query = self.request.path.rstrip("/"), self.request.query
+        self.redirect(f"{page}?{query}" if query else page, permanent=True)
+
+
 def summarize(troubles: Mapping[str, int]) -> tuple[str, str] | None:
     """Return how many troubles there are, and how many of each tab; None if there are none."""
     counts = [count_in_words(title, count) for title, count in troubles.items() if count]
@@ -257,6 +266,7 @@ def pages() -> Pages:
             Route("/klaviyo/metrics", MetricsHandler, {"latest": Latest(collect)}),
             Route("/klaviyo/([a-z]+)", TabHandler, shared),
             Route("/klaviyo", TabHandler, shared, "klaviyo"),
+            Route("/klaviyo/(?:.*/)?", SlashHandler, {}),
         ),
         templates={path.name: path.read_text("utf-8") for path in templates.glob("*.html")},
         troubles=lambda: summarize(snapshots.known_troubles(TABS)),
