@@ -50,6 +50,8 @@ def accounts(
 ) -> None:
     """List the accounts, or add, authorize, rotate and remove one that is stored in Redis."""
     if context.invoked_subcommand:
+        if as_json:
+            raise stop(f"--json lists the accounts: leave it out, or {context.invoked_subcommand}.", EXIT_USAGE)
         return
     rows = gathered(_read)
     if as_json:
@@ -134,6 +136,8 @@ def rotate(
     name: Annotated[str | None, typer.Argument(help="alias of the account")] = None, from_env: FromEnv = None
 ) -> None:
     """Replace the API key of a stored account; without a name, encrypt all accounts with the first secret key."""
+    if name is None and from_env:
+        raise stop(f"Say whose key that is: klaviyo accounts rotate NAME --from-env {from_env}", EXIT_USAGE)
     if name is None:
         done = sum(at_each(lambda: get_account_store().encrypt_anew()).values())
         say(f"{done:,} accounts re-encrypted. All are encrypted with the first key of KLAVIYO_SECRET_KEY.")

@@ -16,6 +16,9 @@ from worker.accounts.oauth import CONSENT_S, authorization_url, exchange
 #: The path at which the answer arrives. Klaviyo accepts it only as one of the application's redirect URIs.
 PATH = "/callback"
 
+#: Seconds that a connection may stay silent.
+READ_TIMEOUT_S = 2.0
+
 PAGE = "<!doctype html><title>klaviyo-worker</title><p>{}</p>"
 
 
@@ -32,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
     """Takes the answer, and confirms that to the person who has consented."""
 
     server: Callback
+    # A browser may open a connection that it does not use, and only one at a time is listened to.
+    timeout = READ_TIMEOUT_S
 
     def do_GET(self) -> None:
         """Take the answer if it is the awaited one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -93,6 +94,12 @@ def test_a_key_may_be_in_a_variable(store, settings):
         (("add", "eu", "--timezone", "Mars"), "pk_x", "--timezone: this is not a time zone"),
         (("add", "eu", "--from-env", "NOTHING"), "", "There is no key in the variable NOTHING."),
         (("rotate", "eu"), "pk_x", "No account eu is stored"),
+        (
+            ("rotate", "--from-env", "SHOP_KEY"),
+            "",
+            "whose key that is: klaviyo accounts rotate NAME --from-env SHOP_KEY",
+        ),
+        (("--json", "rotate"), "", "--json lists the accounts"),
         (("remove", "eu"), "", "No account eu is stored"),
     ],
 )
@@ -291,6 +298,15 @@ def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeyp
     assert "http://sandbox/oauth/authorize?" in done.output
     assert store.read("a").grant
     assert store.read("a").grant.access_token.get_secret_value() not in done.output
+
+
+def test_a_browser_that_connects_before_it_asks_holds_nobody_up(monkeypatch):
+    assert cli.authorize.Handler.timeout, "without one, the first connection is waited for as long as it is open"
+    monkeypatch.setattr(cli.authorize.Handler, "timeout", 0.05)
+    with cli.authorize.Callback(0, "state") as server, socket.create_connection(server.server_address):
+        server.handle_request()
+
+    assert server.answer == {}
 
 
 def test_a_person_who_declines_is_reported_as_such(sandbox, monkeypatch):
