@@ -22,11 +22,17 @@ from worker.failures.replay import OutcomeMatters, Replayed
 #: How many failures of a group are shown by default.
 MAX_ROWS = 50
 
+#: What is said where there is no group.
+NOTHING_KEPT = "No failed task is kept."
+
 #: Stands for every group.
 ALL = "all"
 
 #: What can be done to groups.
 VERBS = ("show", "replay", "drop")
+
+#: The options that go with some of these only.
+VERBS_OF = {"--dry-run": ("replay", "drop"), "--yes-again": ("replay",), "--yes": ("drop",)}
 
 
 def failures(
@@ -37,13 +43,16 @@ def failures(
         bool, typer.Option("--yes-again", help="with replay: repeat also what may have been carried out")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with drop: do not ask")] = False,
-    most: Annotated[int, typer.Option(help="with show: the most rows of each group")] = MAX_ROWS,
+    most: Annotated[int, typer.Option(min=1, help="with show: the most rows of each group")] = MAX_ROWS,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show the tasks that failed for good, by action and reason; or repeat or drop those of a group.
 
     A replay repeats each task once, in its lane and on its account, however often it is interrupted and begun again.
     """
+    for (option, verbs), given in zip(VERBS_OF.items(), (dry_run, yes_again, yes), strict=True):
+        if given and verb not in verbs:
+            raise stop(f"{option} goes with {' or '.join(verbs)}.", EXIT_USAGE)
     found = read_groups()
     if verb is None:
         _overview(found, as_json)
@@ -51,6 +60,8 @@ def failures(
     if verb not in VERBS:
         raise stop(f"There is no `klaviyo failures {verb}`: it is {', '.join(VERBS[:-1])} or {VERBS[-1]}.", EXIT_USAGE)
     chosen = _chosen(found, verb, groups or [])
+    if not chosen:
+        say(NOTHING_KEPT)
     if verb == "show":
         _show(chosen, most, as_json)
     elif verb == "replay":
@@ -82,7 +93,7 @@ def _overview(found: Sequence[Count], as_json: bool) -> None:
     if as_json:
         print_json([group_as_dict(each) for each in found])
     elif not found:
-        say("No failed task is kept.")
+        say(NOTHING_KEPT)
     else:
         stdout().print(table(found))
         say(
@@ -187,6 +198,8 @@ def describe_replay(group: str, replayed: Replayed, rehearsed: bool = False) -> 
 def _drop(chosen: Sequence[Count], dry_run: bool, yes: bool, as_json: bool) -> None:
     count = sum(each.failures for each in chosen)
     if dry_run:
+        if as_json:
+            print_json({each.group.id: each.failures for each in chosen})
         say(f"{count:,} failed tasks would be dropped.")
         return
     if count and not yes:

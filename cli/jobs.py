@@ -37,6 +37,10 @@ def jobs(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show the asynchronous jobs at Klaviyo, those in progress first; or one, with its errors."""
+    if id is not None and (failed or watch):
+        raise stop(f"{'--failed' if failed else '--watch'} is about the list: leave it out, or the ID.", EXIT_USAGE)
+    if watch and as_json:
+        raise stop("--watch is for people and --json for programs: give one of them.", EXIT_USAGE)
     if id is not None:
         _one(id, as_json)
     elif as_json:
@@ -77,14 +81,14 @@ def read_jobs(since: str, most: int | None) -> list[Job]:
 
 
 def _table(since: str, failed: bool) -> None:
-    chosen = select_jobs(since, failed, MAX_ROWS)
+    chosen = select_jobs(since, failed, MAX_ROWS + 1)
     if not chosen:
         start = day_and_time(moment(since, _now()))
         what = f"No job that has started since {start} has failed" if failed else f"No job has started since {start}"
         say(f"{what}; --since looks further back.")
         return
     stdout().print(view.table(chosen[:MAX_ROWS], _now()))
-    if len(chosen) >= MAX_ROWS:
+    if len(chosen) > MAX_ROWS:
         say(f"Only the first {MAX_ROWS} are shown; --json has all of them, and a later --since fewer.")
 
 

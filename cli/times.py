@@ -20,13 +20,16 @@ def moment(text: str, now: float) -> float:
         Exit: it is neither.
 
     """
-    if span := _SPAN.fullmatch(text.strip()):
-        return now - int(span[1]) * UNITS[span[2].lower()]
     try:
-        return datetime.fromisoformat(text.strip()).astimezone().timestamp()
-    except (ValueError, OverflowError):
+        if span := _SPAN.fullmatch(text.strip()):
+            typed = now - int(span[1]) * UNITS[span[2].lower()]
+        else:
+            typed = datetime.fromisoformat(text.strip()).astimezone().timestamp()
+        clock(typed)  # a time before the year 1 could not be shown
+    except (ValueError, OverflowError, OSError):
         example = "5m, 2h, 3d, 2026-11-24T08:00 or 2026-11-24T08:00Z"
         raise stop(f"{text!r} is not a time: write it like {example}.", EXIT_USAGE) from None
+    return typed
 
 
 def span(text: str) -> float:

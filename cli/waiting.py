@@ -11,7 +11,7 @@ import typer
 
 from cli.choosing_calls import choose_action, choose_lane, plain_name
 from cli.tables import Listing, listing
-from cli.terminal import print_json, say, stdout, stop
+from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
 from cli.times import duration, moment
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
@@ -62,10 +62,14 @@ def waiting(
     drop: Annotated[bool, typer.Option("--drop", help="drop them: they end as REVOKED and are not sent")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with --drop: only count what would be dropped")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="with --drop: do not ask")] = False,
-    most: Annotated[int, typer.Option(help="the most rows to show")] = MAX_ROWS,
+    most: Annotated[int, typer.Option(min=1, help="the most rows to show")] = MAX_ROWS,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, for other programs")] = False,
 ) -> None:
     """Show the tasks waiting in Redis, oldest first, or drop them."""
+    if (dry_run or yes) and not drop:
+        raise stop(
+            f"{'--dry-run' if dry_run else '--yes'} goes with --drop; without it, nothing is dropped.", EXIT_USAGE
+        )
     now = time.time()
     min_age_s = now - moment(older, now) if older else None
     chosen = Filter(_action(action), _account(account), None if lane is None else choose_lane(lane), min_age_s)
@@ -74,29 +78,26 @@ def waiting(
     places = {each.id: name for name, tasks in read.items() for each in tasks}
     found = sorted(_chosen(before, ids, chosen), key=lambda each: -each.age)
     absent = [id for id in ids or () if id not in {each.id for each in before}]
+    shown = found
     if not drop:
-        if as_json:
-            print_json([asdict(each) for each in found])
-        else:
-            if found:
-                stdout().print(_table(found[:most]))
-            say(f"{len(found):,} of {len(before):,} waiting tasks.")
-        _require_waiting(absent)
-        return
-    if dry_run:
-        say(f"{len(found):,} of {len(before):,} waiting tasks would be dropped.")
-        _require_waiting(absent)
-        return
-    if found and not yes:
-        typer.confirm(f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo.", abort=True, err=True)
-    dropped = sum(_drop(each, places[each.id]) for each in found)
-    kept = (
-        ""
-        if dropped == len(found)
-        else f" {len(found) - dropped:,} were not: a worker has taken them, or they follow a job."
-    )
-    left = sum(ask_each(lambda: get_governor().count()).values())
-    say(f"{dropped:,} dropped; {len(before):,} were waiting before, {left:,} are now.{kept}")
+        if found and not as_json:
+            stdout().print(_table(found[:most]))
+        said = f"{len(found):,} of {len(before):,} waiting tasks."
+    elif dry_run:
+        said = f"{len(found):,} of {len(before):,} waiting tasks would be dropped."
+    else:
+        if found and not yes:
+            question = f"Drop {len(found):,} of {len(before):,} waiting tasks? There is no undo."
+            typer.confirm(question, abort=True, err=True)
+        shown = [each for each in found if _drop(each, places[each.id])]
+        left = sum(ask_each(lambda: get_governor().count()).values())
+        said = f"{len(shown):,} dropped; {len(before):,} were waiting before, {left:,} are now."
+        if kept := len(found) - len(shown):
+            said += f" {kept:,} were not: a worker has taken them, or they follow a job."
+    if as_json:
+        print_json([asdict(each) for each in shown])
+    if drop or not as_json:
+        say(said)
     _require_waiting(absent)
 
 

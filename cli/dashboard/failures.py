@@ -9,7 +9,7 @@ from cli.absence import absences
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, page_of, text_column, time_column
 from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
 from cli.failure_advice import Advice, advice
-from cli.failures import describe, describe_replay
+from cli.failures import NOTHING_KEPT, describe, describe_replay
 from cli.times import clock
 from worker.failures.kept import Count
 from worker.failures.replay import OutcomeMatters
@@ -90,7 +90,7 @@ TAB = Tab(
         time_column("Last", lambda each: each.count.last),
     ),
     _words,
-    "No failed task is kept.",
+    NOTHING_KEPT,
     troubles=lambda each: each.count.failures,
     counted="tasks that failed for good",
 )

@@ -35,6 +35,33 @@ def test_nothing_that_failed_is_a_sentence():
     assert "No failed task is kept." in run("failures").stderr
 
 
+@pytest.mark.parametrize("verb", ["show", "replay", "drop"])
+def test_nothing_to_show_to_repeat_or_to_drop_is_a_sentence(verb):
+    assert "No failed task is kept." in run("failures", verb, "all").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--dry-run",), "--dry-run goes with replay or drop"),
+        (("show", "all", "--dry-run"), "--dry-run goes with replay or drop"),
+        (("drop", "all", "--yes-again"), "--yes-again goes with replay"),
+        (("replay", "all", "--yes"), "--yes goes with drop"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(groups, words, said):
+    told = run("failures", *words)
+
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert said in told.stderr
+
+
+def test_how_many_would_be_dropped_is_there_as_json(groups):
+    told = run("failures", "drop", "all", "--dry-run", "--json")
+
+    assert sum(json.loads(told.stdout).values()) == 4
+
+
 def test_groups_are_shown_the_largest_first_with_the_reason(groups):
     told = run("failures").stdout
 

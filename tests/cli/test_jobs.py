@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from cli.jobs import MAX_ROWS
 from cli.times import duration, moment
 from tasks.jobs.ledger import JobOutcome, Ledger
 from tests.cli.typed import run
@@ -119,6 +120,17 @@ def test_a_job_that_did_not_begin_says_why(ledger):
     assert "Klaviyo answered 403: no scope" in run("jobs", "job").stdout
 
 
+@pytest.mark.parametrize(("count", "is_said"), [(MAX_ROWS, False), (MAX_ROWS + 1, True)])
+def test_that_more_jobs_are_kept_than_shown_is_said_only_where_it_is_so(ledger, count, is_said):
+    for number in range(count):
+        completed(ledger, f"job-{number}")
+
+    result = run("jobs")
+
+    assert len(result.stdout.splitlines()) == MAX_ROWS + 1
+    assert (f"Only the first {MAX_ROWS} are shown" in result.stderr) == is_said
+
+
 def test_an_unknown_job_is_one_sentence_and_exit_code_2(fake_redis):
     result = run("jobs", "nonesuch")
 
@@ -139,6 +151,23 @@ def test_an_invalid_time_is_one_sentence(fake_redis):
 
     assert result.exit_code == 2
     assert result.stderr.startswith("'yesterday' is not a time: write it like 5m")
+
+
+@pytest.mark.parametrize("typed", ["999999w", "9999-12-31T23:59-23:00"])
+@pytest.mark.parametrize("command", ["jobs", "reimport", "sync"])
+def test_a_time_that_no_clock_can_show_is_one_sentence(fake_redis, command, typed):
+    result = run(command, "--since", typed)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{typed!r} is not a time: write it like 5m")
+
+
+@pytest.mark.parametrize("words", [("a-job", "--watch"), ("a-job", "--failed"), ("--json", "--watch")])
+def test_an_option_that_would_be_ignored_is_refused(fake_redis, words):
+    result = run("jobs", *words)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words[-1] in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,20 @@ def test_a_dry_run_drops_nothing(four, governor):
     assert governor.count() == 3
 
 
+@pytest.mark.parametrize(("how", "left"), [("--dry-run", 3), ("--yes", 2)])
+def test_what_is_or_would_be_dropped_is_there_as_json(four, governor, how, left):
+    assert shown("bulk", "--drop", how) == ["bulk"]
+    assert governor.count() == left
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--yes"])
+def test_what_goes_with_dropping_is_refused_without_it(four, option):
+    told = run("waiting", option)
+
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert f"{option} goes with --drop" in told.stderr
+
+
 def test_dropping_asks_first(four, governor):
     assert run("waiting", "--drop", typed="n\n").exit_code == 1
     assert governor.count() == 3
