@@ -28,7 +28,7 @@ def move(old: redis.Redis, new: redis.Redis) -> int:
     The old keys are deleted once all have been copied, so that an interrupted move can be begun again.
 
     Raises:
-        SettingsError: a worker runs at either of them, or the new one has work of its own.
+        SettingsError: a worker runs at either of them, or the new one has work of its own or takes no copies.
 
     """
     for where, client in (("the old", old), ("the new", new)):
@@ -70,4 +70,9 @@ def _copy(old: redis.Redis, new: redis.Redis, keys: list[bytes]) -> None:
         value, ttl = next(copies), next(copies)
         if value is not None:
             writing.restore(key, max(0, ttl), value, replace=True)
-    writing.execute()
+    try:
+        writing.execute()
+    except redis.ResponseError:  # whose text has a part of the value
+        raise SettingsError(
+            "the new Redis does not take copies of the old one's keys: its version must not be lower"
+        ) from None

@@ -3,6 +3,7 @@
 from collections import deque
 
 import pytest
+from redis.client import Pipeline
 
 from cli.moving_redis import EMPTY, move
 from tests.cli.typed import run
@@ -70,6 +71,18 @@ def test_nothing_is_moved_to_a_redis_that_has_work_of_its_own(governor, client, 
 
     with pytest.raises(SettingsError, match="keys of a deployment: choose an empty one"):
         move(client, new)
+
+
+def test_copies_that_the_new_redis_does_not_take_are_one_sentence_without_a_value(governor, client, new, monkeypatch):
+    governor.beat("worker", 0, list(QUEUES), 10)
+    publish(governor, line(), "one")
+    monkeypatch.setattr(Pipeline, "dump", lambda self, key: self.echo(b"from another version, with ada@example.com"))
+
+    with pytest.raises(SettingsError, match="the new Redis does not take copies of the old one's keys") as refused:
+        move(client, new)
+
+    assert "ada" not in str(refused.value)
+    assert client.exists("klaviyo:waiting")
 
 
 def test_what_was_broken_off_is_begun_again(governor, client, new, monkeypatch):
