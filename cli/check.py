@@ -86,17 +86,18 @@ def check(
     for level, code in (("wrong", EXIT_USAGE), ("bad", EXIT_FAILED)):
         if level in levels:
             raise typer.Exit(code)
+    unfit = False
     if name:
         with at_home(name):
-            _check_account_of(settings, name)
+            unfit = _check_account_of(settings, name)
     for home in () if name else fit:
         with at_redis(home):
             for each in aliases(settings):
-                _check_account_of(settings, each)
+                unfit = _check_account_of(settings, each) or unfit
     # Only now is it known to which company each account belongs.
     for finding in chain(check_companies(settings), check_strays(settings)):
         _print_finding(finding)
-    if len(fit) < len(by_redis):
+    if unfit or len(fit) < len(by_redis):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -108,10 +109,9 @@ def _check_redis(name: str) -> list[str]:
     return [_print_finding(replace(each, what=f"{each.what} ({name})") if several else each) for each in found]
 
 
-def _check_account_of(settings: Settings, alias: str) -> None:
+def _check_account_of(settings: Settings, alias: str) -> bool:
     which = account(settings, alias)
-    if which.api_key or which.grant:
-        _check_account(which)
+    return bool(which.api_key or which.grant) and _check_account(which)
 
 
 def _print_finding(finding: checks.Finding) -> str:
@@ -120,20 +120,26 @@ def _print_finding(finding: checks.Finding) -> str:
     return finding.level
 
 
-def _check_account(which: Account) -> None:
+def _check_account(which: Account) -> bool:
+    """Check an account's credentials and scopes; return True if nothing can be sent for it as it is.
+
+    Raises:
+        Exit: Klaviyo cannot be reached, for whichever account.
+
+    """
     label, credentials = f"account {which.alias}", "token" if which.grant else "key"
     try:
         envelope = _ask(ACTIONS["get_accounts"].declaration, which.alias)
     except CredentialsFailed as error:
-        raise _bad(label, f"{error.why_and_remedy}.") from None
+        return _unfit(label, f"{error.why_and_remedy}.")
     except Unauthorized:
         if which.grant:
-            raise _bad(label, f"Klaviyo does not accept its token: {which.renewing}.") from None
-        raise _bad(
+            return _unfit(label, f"Klaviyo does not accept its token: {which.renewing}.")
+        return _unfit(
             label,
             f"Klaviyo does not accept its key. Copy a private API key (it begins with pk_) from Klaviyo, "
             f"Settings → API keys, and {which.renewing}.",
-        ) from None
+        )
     except Forbidden:
         _good(label, f"Klaviyo accepts its {credentials}")
         _warn(label, f"the {credentials} lacks the scope accounts:read, so which account it belongs to is not known.")
@@ -141,25 +147,27 @@ def _check_account(which: Account) -> None:
         _warn(label, f"which account its key belongs to could not be checked. {error.reasons}")
         if any(pause.what == f"account:{which.alias}" for pause in get_governor().paused()):
             _warn(label, "nothing is sent for it until it is resumed, so its key and scopes were not checked.")
-            return
+            return False
+    except (Refused, Throttled, Malformed) as error:
+        return _unfit(label, str(error))
     except Unavailable as error:
-        raise _bad(
+        _bad(
             "Klaviyo",
             f"{get_settings().base_url} cannot be reached: {error.reason}. Check the network, a proxy "
             "(HTTPS_PROXY) and KLAVIYO_BASE_URL.",
-        ) from None
+        )
+        raise typer.Exit(EXIT_FAILED) from None
     else:
-        _describe(which, label, envelope)
+        if _is_of_another_company(which, label, envelope):
+            return True
         _tell_sharing(which, label, envelope)
-        for pause in get_governor().paused():
-            if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
-                _warn(
-                    label, "its workers use another key, which Klaviyo refuses: restart them, and everything continues."
-                )
+        _tell_other_key(which, label)
     _check_scopes(which, label)
+    return False
 
 
-def _describe(which: Account, label: str, envelope: Envelope) -> None:
+def _is_of_another_company(which: Account, label: str, envelope: Envelope) -> bool:
+    """Say to whom an account's credentials belong; return True if its company id says otherwise."""
     data = next(iter(page_items(envelope)), {})
     attributes = data.get("attributes") or {}
     company = attributes.get("public_api_key") or data.get("id")
@@ -172,11 +180,12 @@ def _describe(which: Account, label: str, envelope: Envelope) -> None:
     elif which.company_id is None:
         _warn(label, f"no company id is set; /client actions need {which.variable('COMPANY_ID')}={company}.")
     elif which.company_id != company:
-        raise _bad(
+        return _unfit(
             label,
             f"the company id is {which.company_id}, but its key belongs to {company}. "
             f"Set {which.variable('COMPANY_ID')}={company}, or use that account's own key.",
         )
+    return False
 
 
 def _tell_sharing(which: Account, label: str, envelope: Envelope) -> None:
@@ -188,6 +197,12 @@ def _tell_sharing(which: Account, label: str, envelope: Envelope) -> None:
     if others := sharing(which.alias):
         named = f"account {others[0]}" if len(others) == 1 else f"accounts {', '.join(others)}"
         _good(label, f"shares Klaviyo's limits with {named}, whose key belongs to {company_id}, too")
+
+
+def _tell_other_key(which: Account, label: str) -> None:
+    for pause in get_governor().paused():
+        if pause.what == f"account:{which.alias}" and pause.key not in ("", which.fingerprint):
+            _warn(label, "its workers use another key, which Klaviyo refuses: restart them, and everything continues.")
 
 
 def _check_scopes(which: Account, label: str) -> None:
@@ -265,10 +280,14 @@ def _warn(what: str, text: str) -> None:
     _print_finding(checks.Finding("warning", what, text))
 
 
-def _bad(what: str, text: str) -> typer.Exit:
-    """Print what ends the check; raise what this returns."""
+def _bad(what: str, text: str) -> None:
     _print_finding(checks.Finding("bad", what, text))
-    return typer.Exit(EXIT_FAILED)
+
+
+def _unfit(label: str, text: str) -> bool:
+    """Say why nothing can be sent for an account; True."""
+    _bad(label, text)
+    return True
 
 
 def line(mark: str, style: str, what: str, text: str) -> Group:

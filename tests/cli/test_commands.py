@@ -331,6 +331,33 @@ class TestCheck:
         assert "Klaviyo does not accept its key" in result.stdout
         assert "KLAVIYO_API_KEY" in result.stdout
 
+    @pytest.mark.parametrize(
+        ("answer", "said"),
+        [
+            (httpx.Response(401, json={}), "Klaviyo does not accept its key"),
+            (httpx.Response(200, json={"data": [{**ACCOUNT, "id": "OTHER1", "attributes": {}}]}), "belongs to OTHER1"),
+            (httpx.Response(410, json={}), "Klaviyo answered 410"),
+            (httpx.Response(429, json={}, headers={"Retry-After": "5"}), "Klaviyo answered 429"),
+        ],
+    )
+    def test_of_several_accounts_each_is_checked_whatever_is_wrong_with_another(
+        self, fake_redis, monkeypatch, settings, answer, said
+    ):
+        settings.setenv("KLAVIYO_COMPANY_ID", "ABC123")
+        settings.setenv("KLAVIYO_ACCOUNTS__EU__API_KEY", "pk_eu")
+        forget()
+
+        def answers(request):
+            mine = "pk_eu" in request.headers["Authorization"] or request.url.path != "/api/accounts"
+            return self.answer(request) if mine else answer
+
+        monkeypatch.setattr("worker.execution.get_client", klaviyo(answers))
+        result = run("check")
+        told = " ".join(result.stdout.split())
+        assert result.exit_code == 1
+        assert said in told
+        assert told.count("may read: accounts") == 1
+
     def test_a_company_id_of_another_account_stops(self, fake_redis, monkeypatch, settings):
         settings.setenv("KLAVIYO_COMPANY_ID", "XYZ789")
         forget()
