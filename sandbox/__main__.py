@@ -28,12 +28,17 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         for server in self.servers:
             host, port = server.sockets[0].getsockname()[:2]
-            print(f"sandbox: http://{host}:{port}", flush=True)
+            print(f"sandbox: {url(host, port)}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wake hanging requests, then stop as usual."""
         self._world.stop()
         await super().shutdown(sockets)
+
+
+def url(host: str, port: int) -> str:
+    """The address of a server that listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def seconds(text: str) -> tuple[float, float]:

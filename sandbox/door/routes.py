@@ -56,6 +56,8 @@ def _endpoint(world: World, act: Act) -> Callable[[Request], Awaitable[Response]
         try:
             body = await request.body()
             given = orjson.loads(body) if body else dict(request.query_params)
+            if not isinstance(given, dict):
+                raise ValueError("the body has to be a JSON object")
             answer, status = act(world, given), 200
         except (KeyError, TypeError, ValueError) as mistake:
             answer, status = {"error": f"{type(mistake).__name__}: {mistake}"}, 400

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from sandbox.__main__ import arguments, make_server, milliseconds, seconds
+from sandbox.__main__ import arguments, make_server, milliseconds, seconds, url
 
 HEADERS = {"Authorization": "Klaviyo-API-Key pk_sandbox_default", "revision": "2026-07-15"}
 COUNTS = "/_sandbox/requests/counts"
@@ -54,6 +54,11 @@ def test_it_answers_cuts_and_hangs_and_ends_while_a_request_hangs(
             client.get("/api/lists")
         stopper.join(60)
         assert running.wait(timeout=60) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("host", "address"), [("127.0.0.1", "http://127.0.0.1:8080"), ("::1", "http://[::1]:8080")])
+def test_the_address_that_is_told_can_be_opened(host: str, address: str) -> None:
+    assert url(host, 8080) == address
 
 
 def test_a_time_on_the_command_line_is_a_number_or_a_range() -> None:

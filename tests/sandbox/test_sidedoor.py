@@ -158,3 +158,11 @@ def test_what_the_token_endpoint_refuses_it_refuses_in_oauths_words(free: Sandbo
     free.post("/_sandbox/tokens", {"account": "default", "drop": "refresh"})
     refused = token(free, grant_type="refresh_token", refresh_token="rt_sandbox_default")
     assert (refused.status_code, refused.json()) == (400, {"error": "invalid_grant"})
+
+
+@pytest.mark.parametrize("sent", [[], "reset", 1])
+@pytest.mark.parametrize("path", ["reset", "limits", "faults", "seed"])
+def test_what_is_no_object_is_refused_in_a_sentence(free: Sandbox, path: str, sent: object) -> None:
+    answer = free.post(f"/_sandbox/{path}", sent)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "ValueError: the body has to be a JSON object")
