@@ -16,7 +16,7 @@ from typing_extensions import is_typeddict
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.markdown import markdown
-from cli.tables import listing
+from cli.tables import facts, listing
 from cli.terminal import EXIT_USAGE, print_json, stdout, stop
 from worker.account_and_lane import TASK_PREFIX
 from worker.action import ACTIONS, NAMES_2024
@@ -40,6 +40,8 @@ def actions(
     ] = False,
 ) -> None:
     """List the actions, or show one: its parameters, limits, scopes and names."""
+    if as_json and as_markdown:
+        raise stop("--json and --markdown are two formats: give one of them.", EXIT_USAGE)
     found = list(matching(search))
     if not found:
         raise stop(f"No action matches {search!r}. `klaviyo actions` lists them all.", EXIT_USAGE)
@@ -157,18 +159,18 @@ def _shown(declaration: Declaration) -> Group:
 
 
 def _facts(declaration: Declaration) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    table.add_row("tier", f"{declaration.limits.tier.name} (queue {declaration.limits.tier.queue})")
-    table.add_row("limits", str(declaration.limits))
-    for extra in declaration.extras:
-        with_it = f"{extra.parameter}={extra.value}"
-        table.add_row("", f"and {extra.bucket.limits} for the account's calls with {with_it}")
-    table.add_row("scopes", " ".join(declaration.scopes) or "none: it takes the public company id")
-    table.add_row("repeating", _repeating(declaration))
-    table.add_row("names in 2024", " ".join(declaration.names_2024) or "the same")
-    return table
+    extras = (
+        f"and {extra.bucket.limits} for the account's calls with {extra.parameter}={extra.value}"
+        for extra in declaration.extras
+    )
+    return facts(
+        ("tier", f"{declaration.limits.tier.name} (queue {declaration.limits.tier.queue})"),
+        ("limits", str(declaration.limits)),
+        *(("", each) for each in extras),
+        ("scopes", " ".join(declaration.scopes) or "none: it takes the public company id"),
+        ("repeating", _repeating(declaration)),
+        ("names in 2024", " ".join(declaration.names_2024) or "the same"),
+    )
 
 
 def _repeating(declaration: Declaration) -> str:

@@ -12,7 +12,7 @@ from celery.exceptions import TimeoutError as NotYet
 from cli.arguments import parameters
 from cli.choosing_calls import choose_action, choose_lane
 from cli.limits import describe_pause
-from cli.terminal import EXIT_USAGE, print_json, say, stop, working
+from cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stop, working
 from cli.times import span
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
@@ -75,7 +75,7 @@ def _await_result(task_id: str, line: Line) -> Any:
                 with contextlib.suppress(NotYet):
                     return result.get(timeout=POLL_INTERVAL_S)
     except KeyboardInterrupt:
-        raise stop(f"No longer waiting; task {task_id} continues.") from None
+        raise stop(f"No longer waiting; task {task_id} continues.", EXIT_INTERRUPTED) from None
     except TaskRevokedError as error:
         raise stop(f"Task {task_id} has ended as REVOKED ({error}): it was not sent.") from None
 

@@ -18,8 +18,9 @@ PIPE_WIDTH = 160
 
 _TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 
-#: Exit codes: the command failed; it was not tried because the call or the settings are wrong.
-EXIT_FAILED, EXIT_USAGE = 1, 2
+#: Exit codes: the command failed; it was not tried because the call or the settings are wrong; Ctrl-C has ended it, as
+#: a shell says that.
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def stdout(*, soft_wrap: bool = False) -> Console:

@@ -136,6 +136,8 @@ def import_rows(
         raise InputError("import", ["this is more than one import: --run and --rejects are for one"])
     if len(files) > 1 and (save_map or STDIN in files):
         raise InputError("import", ["several files are an import each: --save-map is for one"])
+    if consented_at and not consent:
+        raise InputError("import", ["--consented-at goes with --consent"])
     if consent and named not in (None, "profiles"):
         raise InputError("import", ["--consent goes with an import of profiles"])
     own = Own(list_name, metric, mode, coupon, channel or (), historical, custom_source)

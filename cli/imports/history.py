@@ -35,7 +35,7 @@ def imports(
     if run is not None:
         where, known = _known(run)
         with at_redis(where):
-            _cancel(known) if cancel else _one(known, as_json)
+            _cancel(known, as_json) if cancel else _one(known, as_json)
         return
     found = sorted(gathered(lambda: get_runs().recent()), key=lambda each: -each.started)
     if as_json:
@@ -76,12 +76,14 @@ def _known(id: str) -> tuple[str, Run]:
     )
 
 
-def _cancel(run: Run) -> None:
+def _cancel(run: Run, as_json: bool) -> None:
     if run.ended:
         raise stop(f"Run {run.id} has ended already: it is {run.state}.", EXIT_USAGE)
     from tasks.imports import cancel_import
 
     taken = cancel_import(run.id)
+    if as_json:
+        print_json({"run": run.id, "requests": run.parts, "taken_back": taken})
     say(
         f"Run {run.id} is cancelled: {taken:,} of its {run.parts:,} requests were taken back before they were sent; "
         "what Klaviyo already has continues."

@@ -47,10 +47,12 @@ def rows_of(file: str, database_url: str | None) -> Rows:
     """Return the rows of a file, or of a query, which begins with ``sql:``.
 
     Raises:
-        InputError, SourceError: it is not a query, or its database cannot be reached.
+        InputError, SourceError: it is not a query though a database is given, or the database cannot be reached.
 
     """
     if not file.startswith("sql:"):
+        if database_url:
+            raise InputError("import", ["--database-url goes with a query, 'sql:SELECT …'"])
         return file
     from schedules.push.source import query_of  # here, not above: SQLAlchemy is slow to start
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cli.imports.view import Progress, report_table, say_what_failed
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout
+from cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout
 from cli.up import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
@@ -14,9 +14,6 @@ from tasks.jobs.import_runs import Run
 from worker.errors import KlaviyoError
 from worker.redis.connection import AWAY, unreachable
 from worker.redis.homes import at_home
-
-#: Exit code of what Ctrl-C has ended, as a shell knows it.
-EXIT_INTERRUPTED = 130
 
 
 def carry_out(wanted: Import, run: str | None = None, rejects: Path | None = None, as_json: bool = False) -> int:

@@ -12,12 +12,11 @@ import typer
 
 import schedules  # noqa: F401  registers the task
 from cli.choosing_accounts import choose_accounts
-from cli.imports.run import EXIT_INTERRUPTED
 from cli.imports.view import NO_WORKER
 from cli.store import require_store
 from cli.sync.follow import Progress, follow
 from cli.sync.view import parts_table, plan_table, requests, status_table
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop, working
+from cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout, stop, working
 from cli.times import moment
 from cli.up import interruptible
 from schedules.entries import SyncMode

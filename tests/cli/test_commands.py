@@ -149,7 +149,7 @@ class TestCall:
         class Result:
             def get(self, timeout):
                 end = ends.pop(0)
-                if isinstance(end, Exception):
+                if isinstance(end, BaseException):
                     raise end
                 return end
 
@@ -160,6 +160,12 @@ class TestCall:
         ends += [TimeoutError(), {"data": []}]
         result = run("call", "get_tags", "--wait")
         assert (result.exit_code, json.loads(result.stdout), result.stderr) == (0, {"data": []}, "")
+
+    def test_ctrl_c_ends_the_waiting_with_the_exit_code_that_a_shell_knows(self, ends):
+        ends += [KeyboardInterrupt()]
+        result = run("call", "get_tags", "--wait")
+        assert (result.exit_code, result.stdout) == (130, "")
+        assert result.stderr == "No longer waiting; task a-task-id continues.\n"
 
     @pytest.mark.parametrize("reason", ["expired", "dropped by an operator"])
     def test_a_task_that_is_revoked_while_it_is_awaited_is_one_sentence(self, ends, reason):

@@ -86,6 +86,13 @@ class TestImports:
         assert again.exit_code == 2
         assert "has ended already: it is cancelled" in again.stderr
 
+    def test_what_a_cancellation_has_taken_back_can_be_read_by_programs(self, fake_redis):
+        begun(fake_redis)
+
+        told = json.loads(run("imports", "R", "--cancel", "--json").stdout)
+
+        assert (told["run"], told["taken_back"], told["requests"]) == ("R", 0, Runs(fake_redis).run("R").parts)
+
     def test_cancelling_needs_a_run(self):
         result = run("imports", "--cancel")
 

@@ -30,6 +30,8 @@ class TestImport:
             (["profiles", "--custom-source", "Shop"], "it takes no --custom-source, which belongs to subscribe"),
             (["subscribe", "--channel", "fax"], "there is no channel 'fax': it is email, sms or whatsapp"),
             (["profiles", "--set", "title"], "--set 'title' has no '='"),
+            (["profiles", "--consented-at", "2024-01-31T00:00:00Z"], "--consented-at goes with --consent"),
+            (["profiles", "--database-url", "sqlite:///shop.db"], "--database-url goes with a query, 'sql:SELECT …'"),
             (
                 ["profiles", "--set", 'properties={"a": 1'],
                 "the value of --set properties=… begins like JSON and is none",
