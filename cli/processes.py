@@ -168,6 +168,7 @@ class Processes:
             new = os.read(key.fd, 65_536)
             if not new:
                 self._output.unregister(key.fileobj)
+                new = b"\n" if child.partial_line else b""  # nothing will end the last line
             *lines, child.partial_line = (child.partial_line + new).split(b"\n")
             for line in lines:
                 if self._print_line:

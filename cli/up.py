@@ -103,8 +103,12 @@ def interruptible() -> Iterator[None]:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Allow one `klaviyo up` per folder: two servers on the same files would destroy them."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)  # customers' data is kept in it
-    with (FOLDER / "lock").open("w") as lock:
+    try:
+        FOLDER.mkdir(mode=0o700, exist_ok=True)  # customers' data is kept in it
+        opened = (FOLDER / "lock").open("w")
+    except OSError as error:
+        raise stop(f"The folder {FOLDER.absolute()} cannot be used: {error.strerror}.") from None
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

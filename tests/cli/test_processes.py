@@ -65,6 +65,25 @@ def test_a_process_that_ends_by_itself_stops_all_with_a_sentence():
     assert ("flower", "no port") in lines
 
 
+def test_the_last_line_of_a_process_is_there_though_it_is_not_ended():
+    lines = []
+    with Processes({}, print_line=lambda name, line: lines.append(line)) as processes:
+        processes.start("worker", python("print('no memory', end='')"))
+        with pytest.raises(ProcessEnded):
+            processes.watch()
+
+    assert lines == ["no memory"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(settings):
+    Path(".klaviyo").write_text("in the way")
+
+    told = run("up", "--sandbox")
+
+    assert told.exit_code == 1
+    assert told.stderr.startswith(f"The folder {Path('.klaviyo').absolute()} cannot be used: ")
+
+
 def test_a_process_that_is_not_ready_in_time_is_reported():
     with Processes({}) as processes, pytest.raises(ProcessEnded, match="Flower was not ready"):
         processes.wait_for("Flower", lambda: False, seconds=0.1)
