@@ -30,7 +30,7 @@ from rich.table import Table
 
 from benchmarks.overhead import TEXT, arrivals, measure_rate
 from benchmarks.processes import ROOT, cpu_seconds, listening, process
-from cli.embedded import find_server
+from cli.up.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels
 from tests.ports import free_ports
 from worker.redis.address import parse

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import listening, process, redis_server
-from cli.processes import free_port
+from cli.up.processes import free_port
 from worker.governor import Governor
 from worker.tiers import Bucket, Limits, Line
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import redis
 
-from cli.embedded import server
+from cli.up.embedded import server
 
 ROOT = Path(__file__).parents[1]
 

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 
 from benchmarks.processes import ROOT, cpu_seconds
-from cli.embedded import server
-from cli.processes import free_port
+from cli.up.embedded import server
+from cli.up.processes import free_port
 
 RUNS, RUNS_OF_UP = 9, 5
 COMMANDS = (("--help",), ("limits",), ("jobs",))
@@ -44,7 +44,7 @@ def time_command(program: str, words: tuple[str, ...], environment: dict[str, st
 
 
 #: `klaviyo up` where it cannot fork.
-UNFORKED = "import contextlib, cli.up; cli.up.forking = contextlib.nullcontext; "
+UNFORKED = "import contextlib, cli.up.command; cli.up.command.forking = contextlib.nullcontext; "
 
 #: The steps of `klaviyo up`, each with a part of the line that tells of it.
 STEPS = (

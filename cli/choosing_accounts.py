@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.terminal import EXIT_USAGE, say, stop
+from cli.terminal.printing import EXIT_USAGE, say, stop
 from worker.accounts.lookup import NO_ACCOUNT, account, aliases, configured
 from worker.redis.connection import AWAY
 from worker.redis.homes import gathered

@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.terminal import EXIT_USAGE, stop
+from cli.terminal.printing import EXIT_USAGE, stop
 from worker.account_and_lane import TASK_PREFIX, lane_named
 from worker.action import ACTIONS, NAMES_2024, Action
 from worker.errors import InputError

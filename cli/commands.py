@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cli.terminal import EXIT_FAILED, say, stop
+from cli.terminal.printing import EXIT_FAILED, say, stop
 from worker.redis.absence import Missing, without_those_away
 
 #: What typer passes on unparsed, by command: the options of the action, and words that should have been options.
@@ -32,12 +32,12 @@ COMMANDS = {
         "kept.",
     ),
     "up": (
-        "up:up",
+        "up.command:up",
         "Run worker, beat, Flower and, unless KLAVIYO_REDIS_URL is set, an embedded server, until Ctrl-C.",
     ),
     "sandbox": ("sandbox:sandbox", "Run a local Klaviyo to try things out: stateful, with Klaviyo's exact limits."),
-    "actions": ("actions:actions", "List the actions, or show one: its parameters, limits, scopes and names."),
-    "call": ("call:call", "Queue an action and print its task's id."),
+    "actions": ("actions.command:actions", "List the actions, or show one: its parameters, limits, scopes and names."),
+    "call": ("call.command:call", "Queue an action and print its task's id."),
     "import": (
         "imports.command:import_rows",
         "Import rows, and report what became of each: klaviyo import customers.csv.",
@@ -51,7 +51,7 @@ COMMANDS = {
         "Import whatever was being imported in a span of time again: each file once more, as a new run.",
     ),
     "jobs": (
-        "jobs:jobs",
+        "jobs.command:jobs",
         "Show the asynchronous jobs at Klaviyo, those in progress first; or one, with its errors.",
     ),
     "push": ("push:push", "Push what has changed since the last run, and wait for the outcome."),
@@ -74,7 +74,7 @@ COMMANDS = {
     "top": ("top:top", "Show the limits live: what waits, why, and when it will be done, the longest queues first."),
     "waiting": ("waiting:waiting", "Show the tasks waiting in Redis, oldest first, or drop them."),
     "failures": (
-        "failures:failures",
+        "failures.command:failures",
         "Show the tasks that failed for good, by action and reason; or repeat or drop those of a group.",
     ),
     "pause": (
@@ -83,7 +83,7 @@ COMMANDS = {
     ),
     "resume": ("pause:resume", "Resume what was paused."),
     "accounts": (
-        "accounts:accounts",
+        "accounts.command:accounts",
         "List the accounts, or add, authorize, rotate and remove one that is stored in Redis.",
     ),
     "schedules": (
@@ -91,7 +91,7 @@ COMMANDS = {
         "Show what runs on schedule: when it last ran and how that ended, when it runs next, what was missed.",
     ),
     "move": (
-        "move:move",
+        "move.command:move",
         "Move everything from another Redis to the one of KLAVIYO_REDIS_URL, while no worker runs.",
     ),
     "revision": (
@@ -103,7 +103,7 @@ COMMANDS = {
         "Write a typed module with every action, for an application in another code base; it needs only Celery.",
     ),
     "check": (
-        "check:check",
+        "check.command:check",
         "Check the settings, Redis, the store, the sources of pushes, Klaviyo, and each account's key and scopes.",
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import kombu.exceptions
 import redis
 
-from cli.terminal import EXIT_FAILED, EXIT_USAGE
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE
 from worker.errors import InputError, KlaviyoError, SettingsError, SourceError
 from worker.redis.connection import unreachable
 

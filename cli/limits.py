@@ -10,9 +10,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.tables import Listing, listing
-from cli.terminal import print_json, say, stdout
-from cli.times import clock, duration
+from cli.terminal.printing import print_json, say, stdout
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import clock, duration
 from worker.governor import BucketLook, Look, Pause, forecasts, get_governor
 from worker.governor.forecast import pause_of, stands_still
 from worker.pauses import describe

@@ -12,7 +12,7 @@ import typer
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.choosing_calls import choose_action
-from cli.terminal import EXIT_USAGE, say, stop
+from cli.terminal.printing import EXIT_USAGE, say, stop
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.accounts.lookup import aliases

@@ -11,9 +11,9 @@ from rich.text import Text
 import schedules  # noqa: F401  registers every task
 from cli.imports.view import NO_WORKER
 from cli.store import require_store
-from cli.tables import facts, most_frequent
-from cli.terminal import EXIT_FAILED, print_json, say, stdout
-from cli.times import duration
+from cli.terminal.printing import EXIT_FAILED, print_json, say, stdout
+from cli.terminal.tables import facts, most_frequent
+from cli.terminal.times import duration
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.push.task import configured_push

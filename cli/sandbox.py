@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cli.processes import require_free_port
-from cli.terminal import EXIT_USAGE, stop
+from cli.terminal.printing import EXIT_USAGE, stop
+from cli.up.processes import require_free_port
 
 #: The account of every sandbox, as settings. The key is valid nowhere else.
 ACCOUNT = {"KLAVIYO_API_KEY": "pk_sandbox_default", "KLAVIYO_COMPANY_ID": "SBX001"}

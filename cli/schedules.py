@@ -13,9 +13,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.tables import Listing, facts, listing
-from cli.terminal import print_json, say, stdout
-from cli.times import duration
+from cli.terminal.printing import print_json, say, stdout
+from cli.terminal.tables import Listing, facts, listing
+from cli.terminal.times import duration
 from schedules.clock import redis_time
 from schedules.crontab import latest_due
 from schedules.entries import ENTRIES, ScheduledEntry, scheduled_entries

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, say, stdout, stop
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, say, stdout, stop
 from schedules.store.connection import get_engine
 from schedules.store.migrate import Upgrade, upgrade
 from worker.settings import get_settings

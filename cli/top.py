@@ -10,8 +10,8 @@ from rich.text import Text
 
 from cli.absence import absences
 from cli.limits import Row, describe_pause, read, table
-from cli.times import duration
-from cli.watch import Fitting, show_live
+from cli.terminal.times import duration
+from cli.terminal.watch import Fitting, show_live
 from worker.failures.kept import failure_groups
 from worker.governor import Pause, get_governor
 from worker.redis.absence import without_those_away

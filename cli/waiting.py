@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from cli.choosing_calls import choose_action, choose_lane, plain_name
-from cli.tables import Listing, listing
-from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
-from cli.times import duration, moment
+from cli.terminal.printing import EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import duration, moment
 from worker.account_and_lane import TASK_PREFIX
 from worker.accounts.lookup import account as account_of
 from worker.app import app

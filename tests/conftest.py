@@ -17,7 +17,7 @@ import redis
 from hypothesis import HealthCheck
 from sqlalchemy.engine import make_url
 
-from cli.embedded import find_server, server
+from cli.up.embedded import find_server, server
 from schedules.store import connection
 from schedules.store.engine import open_engine
 from schedules.store.migrate import upgrade

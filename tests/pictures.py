@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from cli.embedded import find_server
+from cli.up.embedded import find_server
 from schedules.store.migrate import upgrade
 from tests.celery_connections import connected_to
 from tests.live import forked

@@ -9,7 +9,7 @@ import typer
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.client.module import module, same
-from cli.terminal import EXIT_USAGE, say, stop
+from cli.terminal.printing import EXIT_USAGE, say, stop
 from worker.action import ACTIONS
 
 

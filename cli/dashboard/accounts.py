@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from cli.account_rows import AccountRow, account_rows, last_used
+from cli.accounts.rows import AccountRow, account_rows, last_used
 from cli.dashboard.table import Cell, Column, Reading, Tab, minor, text_column, time_column
 from cli.retirement import retired_on
 from schedules.clock import redis_time

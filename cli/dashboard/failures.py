@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from cli.absence import absences
 from cli.dashboard.table import Cell, Column, Reading, Tab, count_column, page_of, text_column, time_column
-from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
-from cli.failure_advice import Advice, advice
-from cli.failures import NOTHING_KEPT, describe, describe_replay
-from cli.times import clock
+from cli.failures.advice import Advice, advice
+from cli.failures.command import NOTHING_KEPT, describe, describe_replay
+from cli.failures.groups import drop_all, read_failures, read_groups, replay_all
+from cli.terminal.times import clock
 from worker.failures.kept import Count
 from worker.failures.replay import OutcomeMatters
 from worker.redis.absence import without_those_away

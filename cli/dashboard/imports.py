@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.text import Text
 
-from cli import jobs_view
 from cli.dashboard.table import (
     Bar,
     Cell,
@@ -28,6 +27,7 @@ from cli.dashboard.table import (
     with_failures,
 )
 from cli.imports.history import jobs_that_ended_badly, rows_by_reason, run_facts, seconds, state
+from cli.jobs import view as jobs_view
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job
 from tasks.jobs.rows import format_rows, parse_rows, shorten_rows

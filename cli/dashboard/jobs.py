@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from cli import jobs_view
 from cli.dashboard.table import (
     Cell,
     Column,
@@ -23,9 +22,10 @@ from cli.dashboard.table import (
     text_column,
     with_failures,
 )
-from cli.failure_advice import REFUSED_AS_WRONG
-from cli.jobs import DEFAULT_SINCE, in_order, read_jobs, urgency
-from cli.times import clock, duration
+from cli.failures.advice import REFUSED_AS_WRONG
+from cli.jobs import view as jobs_view
+from cli.jobs.command import DEFAULT_SINCE, in_order, read_jobs, urgency
+from cli.terminal.times import clock, duration
 from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import Job, get_ledger
 from tasks.jobs.rows import format_rows, parse_rows, shorten_rows

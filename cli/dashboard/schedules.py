@@ -19,7 +19,7 @@ from cli.dashboard.table import (
     time_column,
 )
 from cli.schedules import STYLES, Row, rows
-from cli.times import duration
+from cli.terminal.times import duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records

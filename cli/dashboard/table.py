@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from rich.text import Text
 
-from cli.times import duration
+from cli.terminal.times import duration
 
 R = TypeVar("R")
 

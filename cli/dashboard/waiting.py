@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from cli.dashboard.limits import Limit, refresh
 from cli.dashboard.table import PAGE_ROWS, clock_or_date, count_pages
-from cli.times import duration
+from cli.terminal.times import duration
 from cli.waiting import WaitingTask, waiting_task
 from worker.governor import KEY_PREFIX, Pause, get_governor
 from worker.governor.backlog import Waiting, read_in_order

@@ -18,12 +18,12 @@ from cli.demo.run import Run
 from cli.demo.sandbox import SideDoor
 from cli.demo.story import Story
 from cli.demo.view import View
-from cli.embedded import find_server, server
-from cli.forked import forking
-from cli.processes import LOOPBACK, Processes, free_port
 from cli.sandbox import ACCOUNT, command
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, say, stop
-from cli.up import interruptible, start_beat, start_flower, start_worker
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, say, stop
+from cli.up.command import interruptible, start_beat, start_flower, start_worker
+from cli.up.embedded import find_server, server
+from cli.up.forked import forking
+from cli.up.processes import LOOPBACK, Processes, free_port
 from schedules.store.migrate import upgrade
 from worker.app import app, configuration
 from worker.governor import get_governor

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.demo.files import Row, moment, number, rows, take
-from cli.tables import most_frequent
+from cli.terminal.tables import most_frequent
 from tasks.imports import Options
 from tasks.imports.parts import split_into_parts
 from tasks.imports.plan import compile_plan

@@ -15,7 +15,7 @@ from cli.demo.data import Customer, Data, Purchase
 from cli.demo.run import Run, Work
 from cli.demo.sandbox import Proof, SideDoor
 from cli.demo.view import View
-from cli.tables import most_frequent
+from cli.terminal.tables import most_frequent
 from tasks.accounts import get_accounts
 from tasks.events import bulk_create_events, create_event, get_events
 from tasks.imports import import_profiles

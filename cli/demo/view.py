@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cli.demo.sandbox import AnswerCounts, Proof, SideDoor
 from cli.limits import Row, format_share, format_windows, rows
-from cli.live import LiveView
-from cli.terminal import stdout
+from cli.terminal.live import LiveView
+from cli.terminal.printing import stdout
 from worker.action import ACTIONS
 from worker.governor import get_governor
 from worker.tiers import MINUTE_MS, SECOND_MS, Tier

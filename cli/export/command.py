@@ -14,7 +14,7 @@ from cli.choosing_accounts import choose_accounts
 from cli.export.formats import FORMATS, Format, Write
 from cli.export.new_file import new_file
 from cli.store import require_store
-from cli.terminal import EXIT_USAGE, say, stop, working
+from cli.terminal.printing import EXIT_USAGE, say, stop, working
 from schedules.store.connection import reading
 from schedules.store.views import VIEWS, View, read_view
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date
 
-from cli.terminal import EXIT_USAGE, stop
+from cli.terminal.printing import EXIT_USAGE, stop
 from schedules.store.types import Moment, dump_json
 
 Columns = Sequence[Column[Any]]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, stop
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, stop
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from cli.imports.plan import (
 from cli.imports.plan_file import read
 from cli.imports.run import carry_out
 from cli.imports.view import estimate_table, rejects_table
-from cli.terminal import EXIT_FAILED, print_json, say, stdout
+from cli.terminal.printing import EXIT_FAILED, print_json, say, stdout
 from tasks.imports import Import, estimate
 from tasks.imports.amounts import DecimalMark
 from tasks.imports.dates import DayOrder

@@ -9,11 +9,11 @@ import typer
 from rich.console import Group
 from rich.text import Text
 
-from cli import jobs_view
 from cli.imports.view import describe_not_landed, describe_withdrawn
-from cli.tables import Listing, facts, listing
-from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
-from cli.times import clock, day_and_time, duration
+from cli.jobs import view as jobs_view
+from cli.terminal.printing import EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.tables import Listing, facts, listing
+from cli.terminal.times import clock, day_and_time, duration
 from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.ledger import Job, get_ledger
 from worker.redis.homes import at_redis, first, gathered, here

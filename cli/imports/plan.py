@@ -14,7 +14,7 @@ from cli.imports.files import list_files
 from cli.imports.options import WORDS, Own, checked_kind
 from cli.imports.plan_file import Saved, write
 from cli.imports.plan_view import plan_view
-from cli.terminal import EXIT_USAGE, say, stdout, stop
+from cli.terminal.printing import EXIT_USAGE, say, stdout, stop
 from tasks.imports import Import
 from tasks.imports.amounts import DecimalMark
 from tasks.imports.consents import consent_columns, kind_of

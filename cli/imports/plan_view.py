@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.text import Text
 
-from cli.tables import facts, listing
+from cli.terminal.tables import facts, listing
 
 if TYPE_CHECKING:
     from tasks.imports.preview import Column, Preview

@@ -12,9 +12,9 @@ from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
 from cli.imports.run import carry_out
-from cli.tables import Listing, listing
-from cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, stdout, stop
-from cli.times import clock, day_and_time, moment
+from cli.terminal.printing import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say, stdout, stop
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import clock, day_and_time, moment
 from tasks.imports.kinds import KINDS
 from tasks.imports.run import repeat_import
 from tasks.jobs.import_runs import Run, get_runs

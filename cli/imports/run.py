@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cli.imports.view import Progress, report_table, say_what_failed
-from cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout
-from cli.up import interruptible
+from cli.terminal.printing import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout
+from cli.up.command import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
 from tasks.jobs.import_runs import Run

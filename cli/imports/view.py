@@ -12,10 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cli.live import LiveView
-from cli.tables import Listing, facts, listing, most_frequent
-from cli.terminal import say, stderr
-from cli.times import duration
+from cli.terminal.live import LiveView
+from cli.terminal.printing import say, stderr
+from cli.terminal.tables import Listing, facts, listing, most_frequent
+from cli.terminal.times import duration
 from tasks.jobs.import_runs import Run
 from worker.governor import get_governor
 

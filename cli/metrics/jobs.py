@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from prometheus_client.core import GaugeMetricFamily
 
-from cli.jobs_view import ended_badly
+from cli.jobs.view import ended_badly
 from cli.metrics.gauges import gauge
 from tasks.jobs.ledger import Job, Unsettled, get_ledger
 

@@ -13,8 +13,8 @@ from rich.text import Text
 import tasks.registry  # noqa: F401  registers every action
 from cli.revision.body_table import table, text
 from cli.revision.compare import Difference, compare
-from cli.tables import Listing, listing
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.tables import Listing, listing
 from worker.action import ACTIONS
 from worker.api.jsonapi import REVISION
 

@@ -16,9 +16,9 @@ from cli.imports.view import NO_WORKER
 from cli.store import require_store
 from cli.sync.follow import Progress, follow
 from cli.sync.view import parts_table, plan_table, requests, status_table
-from cli.terminal import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout, stop, working
-from cli.times import moment
-from cli.up import interruptible
+from cli.terminal.printing import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout, stop, working
+from cli.terminal.times import moment
+from cli.up.command import interruptible
 from schedules.entries import SyncMode
 from schedules.plan.estimate import Estimate, estimate_sync
 from schedules.pull.streams import STREAMS

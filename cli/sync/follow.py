@@ -10,11 +10,11 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from cli.imports.view import NO_WORKER
-from cli.live import LiveView
 from cli.sync.view import Part, windows_read
-from cli.tables import listing
-from cli.terminal import stderr
-from cli.times import duration
+from cli.terminal.live import LiveView
+from cli.terminal.printing import stderr
+from cli.terminal.tables import listing
+from cli.terminal.times import duration
 from schedules.store.connection import reading
 from schedules.store.outage import Outage, current_outage
 from schedules.stream_status import last_run

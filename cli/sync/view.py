@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from rich.text import Text
 
-from cli.tables import Listing, listing
-from cli.times import day_and_time, duration
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import day_and_time, duration
 from schedules.plan.estimate import Estimate, total_seconds
 from schedules.stream_status import PullRun, StreamStatus
 

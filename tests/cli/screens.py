@@ -10,11 +10,16 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console, Group
 
 import tasks.registry  # noqa: F401  registers every action
-from cli import accounts, actions, check, failures, jobs_view, limits, push, schedules, top, waiting
-from cli.account_rows import AccountRow
+from cli import limits, push, schedules, top, waiting
+from cli.accounts import command as accounts
+from cli.accounts.rows import AccountRow
+from cli.actions import command as actions
+from cli.check import command as check
+from cli.failures import command as failures
 from cli.imports import history as imports
 from cli.imports import plan_view, reimport
 from cli.imports import view as import_view
+from cli.jobs import view as jobs_view
 from cli.revision import command as revision
 from cli.revision.compare import Difference
 from cli.sync.view import Part, parts_table, plan_table, status_table

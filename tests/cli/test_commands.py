@@ -153,7 +153,7 @@ class TestCall:
                     raise end
                 return end
 
-        monkeypatch.setattr("cli.call.app", SimpleNamespace(AsyncResult=lambda id: Result()))
+        monkeypatch.setattr("cli.call.command.app", SimpleNamespace(AsyncResult=lambda id: Result()))
         return ends
 
     def test_a_result_is_waited_for_and_printed(self, ends):

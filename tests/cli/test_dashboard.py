@@ -28,7 +28,7 @@ from cli.dashboard.table import (
     lay_out,
     text_column,
 )
-from cli.jobs_view import failure_sentence
+from cli.jobs.view import failure_sentence
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import EntryRecord
 from schedules.stream_status import LatestRun

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from cli.jobs import MAX_ROWS
-from cli.times import duration, moment
+from cli.jobs.command import MAX_ROWS
+from cli.terminal.times import duration, moment
 from tasks.jobs.ledger import JobOutcome, Ledger
 from tests.cli.typed import run
 from worker.api.jsonapi import Request

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import failures, jobs_view, limits, schedules
+from cli import limits, schedules
+from cli.failures import command as failures
+from cli.jobs import view as jobs_view
 from schedules.stream_status import PullRun, StreamStatus
 from tests.cli.screens import AT, FAILURES, JOB
 from worker.failures.kept import Failure

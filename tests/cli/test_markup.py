@@ -10,8 +10,8 @@ import pytest
 import cli
 from cli.demo.sandbox import AnswerCounts, Proof
 from cli.demo.view import View
-from cli.tables import facts, listing
-from cli.terminal import say, stderr, stdout, working
+from cli.terminal.printing import say, stderr, stdout, working
+from cli.terminal.tables import facts, listing
 from tasks.jobs.import_runs import Runs
 from tests.cases import for_each
 from tests.cli.typed import run
@@ -37,7 +37,7 @@ def test_every_console_takes_a_text_as_it_is(capsys):
     assert (told.out + told.err).count(OUTSIDE) == 4 * 5 + 1
 
 
-#: What makes a console that is not `terminal`'s, or markup of a text in spite of one.
+#: What makes a console that is not `cli.terminal.printing`'s, or markup of a text in spite of one.
 FORBIDDEN = {"Console", "from_markup", "render", "status", "rprint"}
 
 #: Every module that writes to a terminal; the dashboard's pages are Tornado's to escape.
@@ -50,7 +50,7 @@ def test_no_command_makes_a_console_of_its_own_or_markup_of_a_text(file):
     calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     names = {each.attr if isinstance(each, ast.Attribute) else getattr(each, "id", "") for each in calls}
 
-    assert names & FORBIDDEN == ({"Console", "status"} if path.stem == "terminal" else set())
+    assert names & FORBIDDEN == ({"Console", "status"} if path.stem == "printing" else set())
 
 
 def test_the_demo_shows_a_failure_as_it_is(capsys):

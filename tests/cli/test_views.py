@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from cli import actions, limits, top
-from cli.columns import BREAKABLE_WIDTH, break_words, fit_widths, least_width
+from cli import limits, top
+from cli.actions import command as actions
 from cli.commands import COMMANDS
-from cli.tables import listing
-from cli.terminal import PIPE_WIDTH as WIDE_PIPE
+from cli.terminal.columns import BREAKABLE_WIDTH, break_words, fit_widths, least_width
+from cli.terminal.printing import PIPE_WIDTH as WIDE_PIPE
+from cli.terminal.tables import listing
 from tests.cli.screens import PAUSES, SCREENS, SLOTS, shown
 from tests.cli.typed import run
 from worker.action import ACTIONS

@@ -22,7 +22,7 @@ import httpx
 import redis
 from pydantic import SecretStr
 
-from cli.embedded import start
+from cli.up.embedded import start
 from sandbox.front.windows import MINUTE_S, Bucket, phase_of
 from sandbox.world import ACCOUNTS as SANDBOX_ACCOUNTS
 from tests.live.forked import Forked, inherited

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-import cli.moving_account
+import cli.accounts.moving
 from cli.commands import app as klaviyo
 from cli.dashboard import accounts, imports, jobs, limits
 from cli.dashboard.snapshots import read_everywhere
@@ -166,7 +166,7 @@ def test_flower_shows_both_and_speaks_to_the_workers_of_both_until_one_is_away(s
 
 @pytest.mark.usefixtures("no_process_is_left")
 def test_an_account_moves_with_everything_that_it_has_begun(server_binary, live_sandbox, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli.moving_account, "QUIET_S", 1.0)
+    monkeypatch.setattr(cli.accounts.moving, "QUIET_S", 1.0)
     with two(server_binary, live_sandbox, tmp_path) as (here, there):
         live_sandbox.begin_minute("get_metrics", "shop")
         live_sandbox._door("POST", "/accounts", alias="shop", key="pk_shop", company_id="SHOP01")

@@ -3,7 +3,7 @@
 import pytest
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.scopes import trials
+from cli.check.scopes import trials
 from tests.sandbox.in_process import Sandbox
 from worker.action import ACTIONS
 

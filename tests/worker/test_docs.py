@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.markdown import markdown
+from cli.actions.markdown import markdown
 from worker.action import ACTIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "actions.md"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.account_rows import state_of
+from cli.accounts.rows import state_of
 from cli.flower.waiting_notes import explain_wait
 from cli.limits import describe_pause
 from worker.accounts.credentials import Account

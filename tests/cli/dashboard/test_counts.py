@@ -9,7 +9,7 @@ from cli.dashboard import accounts, failures, imports, jobs, limits, schedules
 from cli.dashboard.handlers import TABS, elsewhere, summarize, to_html
 from cli.dashboard.snapshots import COUNT_INTERVAL_S, Snapshots
 from cli.dashboard.table import Query, Reading, Tab, arrange, choose, lay_out, text_column
-from cli.failure_advice import advice
+from cli.failures.advice import advice
 from tests.cli.screens import AT, JOB, LOOKS, RUN, SLOTS
 from worker.accounts.credentials import Account
 from worker.failures.groups import Group

@@ -3,7 +3,7 @@
 import pytest
 
 from cli.dashboard import failures
-from cli.failure_advice import advice
+from cli.failures.advice import advice
 from tasks.campaigns import send_campaign
 from tasks.events import create_event
 from tasks.lists import create_list

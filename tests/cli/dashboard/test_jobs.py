@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cli import jobs_view
 from cli.dashboard import imports, jobs
 from cli.imports.history import rows_by_reason
 from cli.imports.history import state as import_state
+from cli.jobs import view as jobs_view
 from tasks.imports.reasons import MAX_SPANS, Reasons
 from tasks.jobs.ledger import JobOutcome, get_ledger
 from tests.cli.screens import AT, JOB, RUN

@@ -11,7 +11,7 @@ from celery.signals import celeryd_after_setup, worker_ready
 
 import tasks.registry  # noqa: F401  registers every action
 import worker.celery  # noqa: F401  what Celery's commands load
-from cli.scopes import NOBODY, trials
+from cli.check.scopes import NOBODY, trials
 from schedules.store import connection
 from schedules.store.migrate import upgrade
 from tests.cli.typed import run
@@ -82,7 +82,7 @@ def test_a_worker_says_in_one_line_at_its_start_what_is_not_as_it_should_be(line
 
 def test_check_tells_the_same(line, monkeypatch):
     asked = []
-    monkeypatch.setattr("cli.check._check_account", asked.append)
+    monkeypatch.setattr("cli.check.command._check_account", asked.append)
 
     result = run("check")
 
@@ -112,7 +112,7 @@ def test_a_worker_says_nothing_where_all_is_as_it_should_be(store, fake_redis, c
 def test_check_makes_no_store(settings, fake_redis, monkeypatch, tmp_path):
     settings.setenv("KLAVIYO_STORE_URL", f"sqlite:///{tmp_path}/nowhere.db")
     forget()
-    monkeypatch.setattr("cli.check._check_account", lambda which: None)
+    monkeypatch.setattr("cli.check.command._check_account", lambda which: None)
 
     assert run("check").exit_code == 0
     assert list(tmp_path.glob("nowhere*")) == []

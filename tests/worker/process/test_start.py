@@ -29,7 +29,7 @@ def test_a_worker_is_ready_without_what_the_store_and_its_sources_need():
 def test_klaviyo_up_starts_its_processes_without_loading_what_they_load():
     heavy = ("celery", "httpx", "redis", "schedules.deferred", "sqlalchemy", "tasks", "tornado")
 
-    assert not _loaded_by("import cli.up", *heavy)
+    assert not _loaded_by("import cli.up.command", *heavy)
 
 
 def test_a_process_that_publishes_loads_nothing_that_sends_requests_or_runs_tasks():

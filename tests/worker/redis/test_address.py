@@ -8,7 +8,7 @@ import redis
 from kombu.utils.url import parse_url
 from redbeat.schedulers import get_redis as get_redbeat_redis
 
-from cli.embedded import server
+from cli.up.embedded import server
 from tests.ports import free_port
 from worker.errors import SettingsError
 from worker.redis import address

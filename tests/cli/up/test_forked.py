@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.forked import NoForks, forking
-from cli.processes import ProcessEnded, Processes
+from cli.up.forked import NoForks, forking
+from cli.up.processes import ProcessEnded, Processes
 from tests.live.system import until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each of them starts by itself")
 
@@ -121,7 +121,7 @@ def test_whoever_asks_a_server_that_has_ended_learns_that(surroundings, tmp_path
 def test_forks_end_when_whoever_started_the_server_is_killed(surroundings):
     code = """
 import sys, time
-from cli.forked import forking
+from cli.up.forked import forking
 with forking() as server:
     print(server.fork("evaluate", ["evaluate", "time.sleep(600)"], {}, sys.stderr.buffer).pid, flush=True)
     time.sleep(600)

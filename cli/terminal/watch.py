@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.text import Text
 
-from cli.terminal import EXIT_USAGE, stdout, stop
+from cli.terminal.printing import EXIT_USAGE, stdout, stop
 
 #: Seconds between two refreshes.
 REFRESH_INTERVAL_S = 1.0
@@ -54,7 +54,7 @@ def show_live(
         Exit: there is no terminal.
 
     """
-    from cli.live import LiveView
+    from cli.terminal.live import LiveView
 
     console = stdout()
     screen = LiveView(console, screen=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from cli.processes import LOOPBACK, ProcessEnded, Processes
-from cli.up import announce, interruptible, start_beat, start_worker
+from cli.up.command import announce, interruptible, start_beat, start_worker
+from cli.up.processes import LOOPBACK, ProcessEnded, Processes
 from tests.celery_connections import application
 from tests.cli.typed import run
 from tests.ports import free_port
@@ -108,12 +108,12 @@ def test_with_a_folder_for_logs_each_process_writes_its_own_file(tmp_path):
 def test_children_of_a_killed_parent_end_too():
     code = """
 import sys, time
-from cli.children import spawn
+from cli.up.children import spawn
 child = spawn([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
 time.sleep(60)
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True, env=environment) as parent:
         child = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)

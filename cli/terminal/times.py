@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from cli.terminal import EXIT_USAGE, stop
+from cli.terminal.printing import EXIT_USAGE, stop
 
 #: Seconds of each unit in which a span of time is typed: 90s, 5m, 2h, 3d.
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.failed_groups import drop_all, read_failures, read_groups, replay_all
-from cli.tables import Listing, listing
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
-from cli.times import clock, day_and_time
+from cli.failures.groups import drop_all, read_failures, read_groups, replay_all
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import clock, day_and_time
 from worker.app import app
 from worker.errors import SettingsError
 from worker.failures.identifying import identify

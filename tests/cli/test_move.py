@@ -5,7 +5,7 @@ from collections import deque
 import pytest
 from redis.client import Pipeline
 
-from cli.moving_redis import EMPTY, move
+from cli.move.keys import EMPTY, move
 from tests.cli.typed import run
 from tests.live.nodes import Cluster
 from tests.worker.governing import line, publish

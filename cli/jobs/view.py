@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from cli.tables import Listing, facts, listing, most_frequent
-from cli.times import clock, duration
+from cli.terminal.tables import Listing, facts, listing, most_frequent
+from cli.terminal.times import clock, duration
 from tasks.jobs.ledger import Job, get_ledger
 from worker.errors import BY_END
 

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 import tasks.registry  # noqa: F401  registers every action
+from cli.check.scopes import by_kind, trials
 from cli.redis_rights import acl as rights
-from cli.scopes import by_kind, trials
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, stdout
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, stdout
 from schedules.checks import check_others, check_outage
 from schedules.entries import beat_schedule
 from worker.accounts.companies import company_of, learn_company, sharing

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from cli.account_rows import AccountRow, account_rows, last_used
-from cli.authorize import authorize_here
-from cli.tables import Listing, listing
-from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop, working
-from cli.times import duration
-from cli.up import interruptible
+from cli.accounts.authorize import authorize_here
+from cli.accounts.rows import AccountRow, account_rows, last_used
+from cli.terminal.printing import EXIT_USAGE, print_json, say, stdout, stop, working
+from cli.terminal.tables import Listing, listing
+from cli.terminal.times import duration
+from cli.up.command import interruptible
 from worker.accounts.companies import find_parted
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured
@@ -196,7 +196,7 @@ def move(
     to: Annotated[str, typer.Argument(metavar="REDIS", help="the name that KLAVIYO_REDIS_URLS gives it; or main")],
 ) -> None:
     """Move a stored account to another Redis: its new calls wait there until what it began before has ended."""
-    from cli.moving_account import begin_move, finish_move, until_all_has_ended
+    from cli.accounts.moving import begin_move, finish_move, until_all_has_ended
 
     alias = _storable(name)
     source = begin_move(alias, to)

@@ -15,9 +15,9 @@ from rich.text import Text
 from typing_extensions import is_typeddict
 
 import tasks.registry  # noqa: F401  registers every action
-from cli.markdown import markdown
-from cli.tables import facts, listing
-from cli.terminal import EXIT_USAGE, print_json, stdout, stop
+from cli.actions.markdown import markdown
+from cli.terminal.printing import EXIT_USAGE, print_json, stdout, stop
+from cli.terminal.tables import facts, listing
 from worker.account_and_lane import TASK_PREFIX
 from worker.action import ACTIONS, NAMES_2024
 from worker.api.declaration import Declaration

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import redis
 
-from cli.children import spawn
+from cli.up.children import spawn
 from worker.errors import SettingsError
 from worker.redis.address import RedisAddress
 from worker.redis.connection import MINIMUM_VERSION

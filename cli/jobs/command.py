@@ -9,11 +9,11 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli import jobs_view as view
 from cli.absence import absences
-from cli.terminal import EXIT_USAGE, print_json, say, stdout, stop
-from cli.times import day_and_time, moment
-from cli.watch import show_live
+from cli.jobs import view
+from cli.terminal.printing import EXIT_USAGE, print_json, say, stdout, stop
+from cli.terminal.times import day_and_time, moment
+from cli.terminal.watch import show_live
 from tasks.jobs.ledger import Job, get_ledger
 from worker.redis.absence import without_those_away
 from worker.redis.homes import first, gathered

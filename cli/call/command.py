@@ -9,11 +9,11 @@ import typer
 from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as NotYet
 
-from cli.arguments import parameters
+from cli.call.arguments import parameters
 from cli.choosing_calls import choose_action, choose_lane
 from cli.limits import describe_pause
-from cli.terminal import EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stop, working
-from cli.times import span
+from cli.terminal.printing import EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stop, working
+from cli.terminal.times import span
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
 from worker.app import app

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.forked import forking
-from cli.processes import LOOPBACK, Processes, require_free_port
 from cli.sandbox import ACCOUNT, command
-from cli.terminal import EXIT_USAGE, say, stdout, stop
+from cli.terminal.printing import EXIT_USAGE, say, stdout, stop
+from cli.up.forked import forking
+from cli.up.processes import LOOPBACK, Processes, require_free_port
 from worker.redis.address import parse
 from worker.redis.elsewhere import MAIN
 from worker.settings import RUNNING, Settings, get_settings, misspelled_settings
@@ -118,7 +118,7 @@ def _alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _redis(settings: Settings, sandbox: bool) -> Iterator[str]:
-    from cli.embedded import find_server, server
+    from cli.up.embedded import find_server, server
     from worker.redis.connection import address
 
     if "redis_url" in settings.model_fields_set:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.columns import GAP, break_words, fit_widths, least_width, natural_width
+from cli.terminal.columns import GAP, break_words, fit_widths, least_width, natural_width
 
 #: How many reasons are listed before the rest is counted.
 MAX_REASONS = 3

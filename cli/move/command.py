@@ -7,8 +7,8 @@ from typing import Annotated
 import redis
 import typer
 
-from cli.moving_redis import move as move_keys
-from cli.terminal import EXIT_FAILED, EXIT_USAGE, stdout, stop
+from cli.move.keys import move as move_keys
+from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, stdout, stop
 from worker.redis.address import parse
 from worker.redis.connection import client_of, get_redis
 from worker.redis.patience import asking_redis_once

@@ -1,4 +1,4 @@
-"""Worker, beat and Flower as forks of one process that has imported what they need: `cli.fork_server`."""
+"""Worker, beat and Flower as forks of one process that has imported what they need: `cli.up.fork_server`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from subprocess import DEVNULL
 from typing import IO, Any
 
-from cli.children import spawn
+from cli.up.children import spawn
 from worker.errors import KlaviyoError
 
 MAX_ANSWER_BYTES = 1_000
@@ -34,7 +34,7 @@ class ForkServer:
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with its:
             self._process = spawn(
-                [sys.executable, "-m", "cli.fork_server", str(its.fileno())],
+                [sys.executable, "-m", "cli.up.fork_server", str(its.fileno())],
                 stdin=DEVNULL, pass_fds=[its.fileno()], env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )  # fmt: skip
         self._codes: dict[int, int] = {}

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-import cli.authorize
+import cli.accounts.authorize
 from tests.cli.typed import run
 from tests.sandbox.in_process import Clock, Sandbox
 from worker.accounts import token_endpoint
@@ -265,21 +265,21 @@ def test_an_account_that_was_stopped_goes_on_once_it_is_authorized_again(sandbox
 
 
 def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeypatch, store):
-    monkeypatch.setattr(cli.authorize, "require_free_port", lambda *_: None)
-    monkeypatch.setattr(cli.authorize, "webbrowser", None)
+    monkeypatch.setattr(cli.accounts.authorize, "require_free_port", lambda *_: None)
+    monkeypatch.setattr(cli.accounts.authorize, "webbrowser", None)
     began = threading.Event()
     printed = []
 
-    class Server(cli.authorize.Callback):
+    class Server(cli.accounts.authorize.Callback):
         def __init__(self, port, state):
             super().__init__(0, state)
             printed.append(self.server_address[1])
             began.set()
 
-    monkeypatch.setattr(cli.authorize, "Callback", Server)
+    monkeypatch.setattr(cli.accounts.authorize, "Callback", Server)
     links = []
     monkeypatch.setattr(
-        cli.authorize, "authorization_url", lambda *asked: links.append(authorization_url(*asked)) or links[-1]
+        cli.accounts.authorize, "authorization_url", lambda *asked: links.append(authorization_url(*asked)) or links[-1]
     )  # fmt: skip
 
     def consent():
@@ -301,21 +301,21 @@ def test_the_command_prints_an_address_and_waits_for_its_answer(sandbox, monkeyp
 
 
 def test_a_browser_that_connects_before_it_asks_holds_nobody_up(monkeypatch):
-    assert cli.authorize.Handler.timeout, "without one, the first connection is waited for as long as it is open"
-    monkeypatch.setattr(cli.authorize.Handler, "timeout", 0.05)
-    with cli.authorize.Callback(0, "state") as server, socket.create_connection(server.server_address):
+    assert cli.accounts.authorize.Handler.timeout, "or the first connection is waited for as long as it is open"
+    monkeypatch.setattr(cli.accounts.authorize.Handler, "timeout", 0.05)
+    with cli.accounts.authorize.Callback(0, "state") as server, socket.create_connection(server.server_address):
         server.handle_request()
 
     assert server.answer == {}
 
 
 def test_a_person_who_declines_is_reported_as_such(sandbox, monkeypatch):
-    class Server(cli.authorize.Callback):
+    class Server(cli.accounts.authorize.Callback):
         def __init__(self, port, state):
             super().__init__(0, state)
             self.answer = {"error": "access_denied"}
 
-    monkeypatch.setattr(cli.authorize, "require_free_port", lambda *_: None)
-    monkeypatch.setattr(cli.authorize, "Callback", Server)
+    monkeypatch.setattr(cli.accounts.authorize, "require_free_port", lambda *_: None)
+    monkeypatch.setattr(cli.accounts.authorize, "Callback", Server)
 
     assert "Klaviyo sent no code (access_denied)." in run("accounts", "authorize", "a").output

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from cli.children import spawn
-from cli.forked import Forked, ForkServer
+from cli.up.children import spawn
+from cli.up.forked import Forked, ForkServer
 from worker.errors import KlaviyoError, SettingsError
 
 #: Quiet, because its banner would list hundreds of actions.

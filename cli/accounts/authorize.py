@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from cli.processes import LOOPBACK, require_free_port
-from cli.terminal import EXIT_FAILED, say, stdout, stop
+from cli.terminal.printing import EXIT_FAILED, say, stdout, stop
+from cli.up.processes import LOOPBACK, require_free_port
 from worker.accounts.credentials import Account
 from worker.accounts.oauth import CONSENT_S, authorization_url, exchange
 

@@ -2,7 +2,7 @@
 
 Starting Python and importing Celery, all tasks and Flower takes more than a second of processor time; forking a process
 that has done so takes a tenth of that. A fork reads its settings and connects to Redis like any other program, as
-importing does neither. `cli.forked` starts this process and tells it what to fork.
+importing does neither. `cli.up.forked` starts this process and tells it what to fork.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from cli.children import die_with
+from cli.up.children import die_with
 
 #: What a worker and beat import when they start, besides the tasks. Flower's pages are not here, so that workers need
 #: not wait for them: it imports them by itself.
@@ -106,7 +106,7 @@ def _reap() -> Iterator[tuple[int, int]]:
 
 
 def _prepare_fork(server: int, output: int) -> None:
-    """Make a fork like a process that `cli.children` has spawned, writing to this file."""
+    """Make a fork like a process that `cli.up.children` has spawned, writing to this file."""
     os.close(signal.set_wakeup_fd(-1))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setpgid(0, 0)

@@ -7,8 +7,8 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from cli.failed_groups import replay_all
-from cli.moving_account import begin_move, finish_move, what_is_left
+from cli.accounts.moving import begin_move, finish_move, what_is_left
+from cli.failures.groups import replay_all
 from schedules.sync import request_sync
 from tasks.metrics import get_metrics
 from tasks.profiles import create_profile
@@ -269,7 +269,7 @@ def test_an_account_does_not_move_to_the_redis_that_it_is_on_under_another_addre
 
 def test_an_account_that_moves_away_from_others_of_its_company_is_reported(begun, settings):
     settings.setenv("KLAVIYO_ACCOUNTS__SHOP__API_KEY", "pk_stored")
-    settings.setattr("cli.moving_account.QUIET_S", 0.1)
+    settings.setattr("cli.accounts.moving.QUIET_S", 0.1)
     forget()
     begin_move("stored", "main")
     answered("eu", begun)

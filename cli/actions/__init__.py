@@ -1,0 +1,1 @@
+"""`klaviyo actions`: the actions and their parameters, from the declarations."""

@@ -1,0 +1,1 @@
+"""`klaviyo call`: one action, queued for a worker or carried out in this process."""

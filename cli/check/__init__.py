@@ -1,0 +1,1 @@
+"""`klaviyo check`: whether a worker has everything it needs."""

@@ -1,0 +1,1 @@
+"""`klaviyo failures`: tasks that failed for good; show, repeat or drop them."""

@@ -1,0 +1,1 @@
+"""`klaviyo jobs`: the asynchronous jobs at Klaviyo."""

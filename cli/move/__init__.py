@@ -1,0 +1,1 @@
+"""`klaviyo move`: everything that is in one Redis, to another."""

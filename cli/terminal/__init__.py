@@ -1,0 +1,1 @@
+"""How commands print: sentences, tables, times, and views that are redrawn."""

@@ -1,0 +1,1 @@
+"""`klaviyo up`, and how it and the demo start and stop processes."""
