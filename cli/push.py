@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 import schedules  # noqa: F401  registers every task
-from cli.imports.view import NO_WORKER
+from cli.no_worker import warn_without_worker
 from cli.store import require_store
 from cli.terminal.printing import EXIT_FAILED, print_json, say, stdout
 from cli.terminal.tables import facts, most_frequent
@@ -17,7 +17,6 @@ from cli.terminal.times import duration
 from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.push.task import configured_push
-from worker.governor import get_governor
 
 
 def push(
@@ -27,8 +26,7 @@ def push(
 ) -> None:
     """Push what has changed since the last run, and wait for the outcome."""
     wanted = configured_push(name)
-    if not get_governor().slots():
-        say(NO_WORKER, "yellow")
+    warn_without_worker()
     with require_store():
         report = run_push(wanted, force=force)
     if as_json:

@@ -23,7 +23,7 @@ from schedules.entry_runs import EntryRecord, due_of, load_records
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts
 from worker.app import app
 from worker.redis.connection import get_redis
-from worker.redis.homes import ask_each, gathered
+from worker.redis.homes import gathered, here
 from worker.settings import get_settings
 
 #: How late a run may start before it counts as missed: its message may have to wait for a free thread.
@@ -63,11 +63,16 @@ def schedules(as_json: Annotated[bool, typer.Option("--json", help="print JSON, 
     for (alias, zone), group in groupby(found, lambda row: (row.account, row.timezone)):
         stdout().print(Text(f"account {alias}, times in {zone}", "bold"), _table(group), "")
     stdout().print(_reasons())
-    for name, beats in ask_each(lambda: get_redis().exists(app.conf.redbeat_lock_key)).items():
-        if not beats:
-            where = f" for the Redis {name}" if get_settings().redis_urls else ""
-            start = "run `celery -A worker beat`, or `klaviyo up`"
-            say(f"Beat is not running{where}, so none of this starts: {start}.", "yellow")
+    for sentence in gathered(without_beat):
+        say(sentence, "yellow")
+
+
+def without_beat() -> Iterator[str]:
+    """Say so if beat does not run at the current Redis."""
+    if not get_redis().exists(app.conf.redbeat_lock_key):
+        where = f" for the Redis {here()}" if get_settings().redis_urls else ""
+        start = "run `celery -A worker beat`, or `klaviyo up`"
+        yield f"Beat is not running{where}, so none of this starts: {start}."
 
 
 def _read() -> Iterator[Row]:

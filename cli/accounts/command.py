@@ -18,9 +18,9 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from cli.accounts.authorize import authorize_here
 from cli.accounts.rows import AccountRow, account_rows, last_used
 from cli.terminal.printing import EXIT_USAGE, print_json, say, stdout, stop, working
+from cli.terminal.signals import interruptible
 from cli.terminal.tables import Listing, listing
 from cli.terminal.times import duration
-from cli.up.command import interruptible
 from worker.accounts.companies import find_parted
 from worker.accounts.credentials import Account
 from worker.accounts.lookup import NO_ACCOUNT, all_accounts, configured

@@ -18,20 +18,14 @@ from cli.dashboard.table import (
     text_column,
     time_column,
 )
-from cli.schedules import STYLES, Row, rows
+from cli.schedules import STYLES, Row, rows, without_beat
 from cli.terminal.times import duration
 from schedules.clock import redis_time
 from schedules.entries import scheduled_entries
 from schedules.entry_runs import load_records
 from worker.accounts.lookup import NO_ACCOUNT, READ_AT_START, all_accounts
-from worker.app import app
-from worker.redis.connection import get_redis
-from worker.redis.homes import here
 from worker.redis.patience import asking_redis_once
 from worker.settings import get_settings
-
-#: What is said where beat does not run for what is shown.
-NO_BEAT = "Beat is not running{where}, so none of this starts: run `celery -A worker beat`, or `klaviyo up`."
 
 
 @asking_redis_once()
@@ -46,9 +40,7 @@ def read() -> Reading[Row]:
     plan = list(scheduled_entries(settings, all_accounts(settings)))
     found = list(rows(plan, load_records(each.name for each in plan), redis_time()))
     found.sort(key=urgency)
-    beats = bool(get_redis().exists(app.conf.redbeat_lock_key))
-    where = f" for the Redis {here()}" if settings.redis_urls else ""
-    return Reading(found, [NO_BEAT.format(where=where)] if found and not beats else [])
+    return Reading(found, list(without_beat()) if found else [])
 
 
 def urgency(row: Row) -> tuple[bool, bool, str, str]:

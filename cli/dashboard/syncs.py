@@ -22,7 +22,7 @@ from cli.dashboard.table import (
     time_column,
 )
 from cli.schedules import Row, rows
-from cli.sync.view import STYLES, windows_read
+from cli.sync.view import STYLES, remarks
 from schedules.clock import redis_time
 from schedules.entries import ScheduledEntry, scheduled_entries
 from schedules.entry_runs import load_records
@@ -100,15 +100,6 @@ def arranged(found: Iterable[LatestRun], now: datetime, times: Times) -> list[Sy
 
 def _urgency(each: SyncRow) -> tuple[int, bool, str, str]:
     return URGENCY.get(each.run.state, len(URGENCY)), each.missed is None, each.account, each.stream
-
-
-def remarks(run: PullRun) -> str:
-    """Return why a run failed, how far one has come, or what there is to say of it."""
-    if run.error:
-        return run.error
-    if run.state == "running":
-        return f"windows {windows_read(run)}"
-    return run.note or (f"{run.deleted:,} deleted" if run.deleted else "")
 
 
 def _missed(each: SyncRow) -> Cell:

@@ -20,7 +20,8 @@ from cli.demo.story import Story
 from cli.demo.view import View
 from cli.sandbox import ACCOUNT, command
 from cli.terminal.printing import EXIT_FAILED, EXIT_USAGE, say, stop
-from cli.up.command import interruptible, start_beat, start_flower, start_worker
+from cli.terminal.signals import interruptible
+from cli.up.command import start_beat, start_flower, start_worker
 from cli.up.embedded import find_server, server
 from cli.up.forked import forking
 from cli.up.processes import LOOPBACK, Processes, free_port

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli.imports.view import Progress, report_table, say_what_failed
 from cli.terminal.printing import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout
-from cli.up.command import interruptible
+from cli.terminal.signals import interruptible
 from tasks.imports import Import, run_import
 from tasks.imports.sending import AnotherSource, Stopped
 from tasks.jobs.import_runs import Run

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cli.no_worker import NO_WORKER
 from cli.terminal.live import LiveView
 from cli.terminal.printing import say, stderr
 from cli.terminal.tables import Listing, facts, listing, most_frequent
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal.
 LINE_INTERVAL_S = 10.0
-
-NO_WORKER = "No worker runs, and nothing is sent until one does (celery -A worker worker, or klaviyo up)."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import typer
 
 import schedules  # noqa: F401  registers the task
 from cli.choosing_accounts import choose_accounts
-from cli.imports.view import NO_WORKER
+from cli.no_worker import warn_without_worker
 from cli.store import require_store
 from cli.sync.follow import Progress, follow
 from cli.sync.view import parts_table, plan_table, requests, status_table
 from cli.terminal.printing import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, print_json, say, stdout, stop, working
+from cli.terminal.signals import interruptible
 from cli.terminal.times import moment
-from cli.up.command import interruptible
 from schedules.entries import SyncMode
 from schedules.plan.estimate import Estimate, estimate_sync
 from schedules.pull.streams import STREAMS
@@ -27,7 +27,6 @@ from schedules.store.connection import reading
 from schedules.store.outage import current_outage
 from schedules.stream_status import stream_status
 from schedules.sync import request_sync, resolve_streams
-from worker.governor import get_governor
 
 #: Up to how many streams are named one by one.
 MAX_NAMED = 6
@@ -131,8 +130,7 @@ def _run(
         if as_json:
             print_json([{"account": alias, "request": id, "streams": streams} for id, alias in asked.items()])
         say(f"Started: {what}. `klaviyo sync` shows its progress.")
-        if not get_governor().slots():
-            say(NO_WORKER, "yellow")
+        warn_without_worker()
         return 0
     say(f"Reading {what}; Ctrl-C leaves it running.", "bold")
     try:

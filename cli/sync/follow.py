@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console, Group
 from rich.text import Text
 
-from cli.imports.view import NO_WORKER
+from cli.no_worker import NO_WORKER
 from cli.sync.view import Part, windows_read
 from cli.terminal.live import LiveView
 from cli.terminal.printing import stderr

@@ -166,12 +166,17 @@ def windows_read(run: PullRun) -> str:
     return f"{run.closed:,}/{run.windows:,}"
 
 
-def _remarks(run: PullRun | None) -> Text:
-    if run is None or run.error:
-        return Text(run.error or "" if run else "", "red")
+def remarks(run: PullRun) -> str:
+    """Return why a run failed, how far one has come, or what there is to say of it."""
+    if run.error:
+        return run.error
     if run.state == "running":
-        return Text(f"windows {windows_read(run)}")
-    return Text(run.note or (f"{run.deleted:,} deleted" if run.deleted else ""))
+        return f"windows {windows_read(run)}"
+    return run.note or (f"{run.deleted:,} deleted" if run.deleted else "")
+
+
+def _remarks(run: PullRun | None) -> Text:
+    return Text(remarks(run), "red" if run.error else "") if run else Text()
 
 
 def _known(each: Estimate) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from cli.sandbox import ACCOUNT, command
 from cli.terminal.printing import EXIT_USAGE, say, stdout, stop
+from cli.terminal.signals import interruptible
 from cli.up.forked import forking
 from cli.up.processes import LOOPBACK, Processes, require_free_port
 from worker.redis.address import parse
@@ -87,17 +87,6 @@ def start_flower(processes: Processes, port: int) -> None:
     """Start Flower, with an open API because only this machine can reach it."""
     words = ["flower", f"--address={LOOPBACK}", f"--port={port}", "--logging=warning"]
     processes.start_celery("flower", words, FLOWER_UNAUTHENTICATED_API="true")
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end a command as Ctrl-C does."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from cli.imports import run as import_run
-from cli.imports.view import NO_WORKER, Progress, progress_lines
+from cli.imports.view import Progress, progress_lines
+from cli.no_worker import NO_WORKER
 from tasks.imports.run import Import
 from tasks.imports.sending import AnotherSource, Stopped
 from tests.cli.import_runs import report, seen

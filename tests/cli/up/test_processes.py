@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from cli.up.command import announce, interruptible, start_beat, start_worker
+from cli.terminal.signals import interruptible
+from cli.up.command import announce, start_beat, start_worker
 from cli.up.processes import LOOPBACK, ProcessEnded, Processes
 from tests.celery_connections import application
 from tests.cli.typed import run
