@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64decode
-from binascii import Error
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -26,9 +25,7 @@ def upload_image_from_url(call: Call) -> Reply:
     if data:
         filename, format, size = "image", data[1], _size(data[2])
     else:
-        path = PurePosixPath(urlsplit(address).path)
-        if urlsplit(address).scheme not in ("http", "https"):
-            raise invalid("An http or https address or a data URI is required.", _URL)
+        path = _path(address)
         filename, format, size = path.stem, path.suffix[1:].lower() or "png", 1000 + crc32(address.encode()) % 90_000
     return _stored(call, sent.get("name") or filename, format, size, bool(sent.get("hidden")), _URL)
 
@@ -83,8 +80,18 @@ def _free_name(store: Store, name: str) -> str:
     return found
 
 
+def _path(address: str) -> PurePosixPath:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https"):
+        raise invalid("An http or https address or a data URI is required.", _URL)
+    return PurePosixPath(parts.path)
+
+
 def _size(text: str) -> int:
     try:
         return len(b64decode(text, validate=True))
-    except Error:
+    except ValueError:  # not in its alphabet, or not even ASCII
         raise invalid("The data URI is not in base64.", _URL) from None

@@ -32,7 +32,14 @@ def test_a_data_uri_tells_format_and_size(free: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://shop.example/mug.png", "https://shop.example/mug.tiff", "data:image/png;base64,?"]
+    "address",
+    [
+        "ftp://shop.example/mug.png",
+        "https://shop.example/mug.tiff",
+        "https://[shop/mug.png",
+        "data:image/png;base64,?",
+        "data:image/png;base64,é",
+    ],
 )
 def test_a_url_that_is_not_an_image_is_refused(free: Sandbox, address: str) -> None:
     assert pointers(taken(free, address)) == ["/data/attributes/import_from_url"]
