@@ -15,8 +15,10 @@ COPY tasks tasks
 COPY schedules schedules
 COPY cli cli
 COPY sandbox sandbox
+# The extras that it has; for more of them: docker build --build-arg EXTRAS=sandbox,postgres,parquet,otel .
+ARG EXTRAS=sandbox,postgres
 RUN python -m venv /opt/klaviyo \
-    && /opt/klaviyo/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels ".[sandbox,postgres]" \
+    && /opt/klaviyo/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels ".[$EXTRAS]" \
     && /opt/klaviyo/bin/python -m compileall -q /opt/klaviyo/lib \
     && /opt/klaviyo/bin/pip uninstall --yes --quiet pip
 
