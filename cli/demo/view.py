@@ -13,6 +13,7 @@ from cli.demo.sandbox import AnswerCounts, Proof, SideDoor
 from cli.limits import Row, format_share, format_windows, rows
 from cli.terminal.live import LiveView
 from cli.terminal.printing import stdout
+from cli.terminal.tables import facts
 from worker.action import ACTIONS
 from worker.governor import get_governor
 from worker.tiers import MINUTE_MS, SECOND_MS, Tier
@@ -100,20 +101,18 @@ class View(LiveView):
             table.add_row(limits.tier.name, name, f"{counts.answered[name]:,}", str(counts.throttled[name]), *fullest)
         self._console.print(Text())
         self._console.print(table)
-        facts = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-        facts.add_column(style="dim")
-        facts.add_column(overflow="fold")
         beside = sum(counts.answered[name] for name in names) - proof.requests
-        facts.add_row("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs")
-        facts.add_row("429s", _verdict(proof.throttled))
-        facts.add_row("lost", _lost(proof))
-        facts.add_row("doubled", _doubled(proof))
-        facts.add_row("seconds", f"{seconds:.0f}")
-        facts.add_row("Flower", flower + ("" if keep else " (stopped; KEEP=1 leaves it running)"))
-        for remark in remarks:
-            facts.add_row("note", remark)
+        told = facts(
+            ("requests", f"{proof.requests:,} for {proof.tasks:,} tasks, {beside:,} for the import's jobs"),
+            ("429s", _verdict(proof.throttled)),
+            ("lost", _lost(proof)),
+            ("doubled", _doubled(proof)),
+            ("seconds", f"{seconds:.0f}"),
+            ("Flower", flower + ("" if keep else " (stopped; KEEP=1 leaves it running)")),
+            *(("note", remark) for remark in remarks),
+        )
         self._console.print(Text())
-        self._console.print(facts)
+        self._console.print(told)
 
     def _table(self, tiers: dict[Tier, list[Row]], rates: dict[Tier, float], counts: AnswerCounts) -> Table:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
