@@ -25,11 +25,12 @@ import redis
 from celery import states
 from flower.utils.search import TaskSearchEngine
 
-from cli.flower.waiting_notes import Blocked, earliest_time, explain_wait, holds
+from cli.flower.waiting_notes import Blocked, earliest_time, explain_wait
 from worker.account_and_lane import TASK_PREFIX
 from worker.governor import KEY_PREFIX, get_governor
 from worker.governor.backlog import LineBacklog, Waiting, read_backlog, read_waiting
 from worker.message_headers import HEADER
+from worker.pauses import holders
 from worker.redis.connection import get_redis
 from worker.redis.patience import asking_redis_once
 from worker.telemetry.masking import HIDDEN, NO_ARGS
@@ -171,7 +172,7 @@ class WaitingLists:
         """
         client, pauses = get_redis(), get_governor().paused()
         backlog = read_backlog(get_governor())
-        blocked = _blocked(client)
+        blocked, paused = _blocked(client), {pause.what for pause in pauses}
         waiting: dict[str, dict[str, Any]] = {}
         turns: dict[str, str] = {}
         before, left = set(self.notes), self._by_line.keys() - {each.line for each in backlog}
@@ -179,7 +180,7 @@ class WaitingLists:
             del self._by_line[name]
         for line in self._next_lines(backlog):
             notes = self._by_line[line.line] = {}
-            held = any(holds(pause, line) for pause in pauses)
+            held = not holders(line.line, line.queue).isdisjoint(paused)
             for task in read_waiting(client, line, TASKS_PER_END, before):
                 event = {} if task.id in before else read_message(task, now)
                 if event is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from cli.limits import ANSWERED_429
 from worker.governor import Pause
 from worker.governor.backlog import LineBacklog, Waiting
-from worker.pauses import describe, owner
+from worker.pauses import describe, holders, owner
 
 #: Buckets and lines: the Unix time until which nothing of them is sent, and why, empty after a 429.
 Blocked = Mapping[str, tuple[float, str]]
@@ -19,8 +19,9 @@ _WINDOW = re.compile(r"(\d+):(\d+)")
 
 def explain_wait(task: Waiting, line: LineBacklog, blocked: Blocked, pauses: Iterable[Pause], now: float) -> str:
     """Return why a task of a line waits at a moment (Unix time), and until when, as far as that is known."""
+    held_by = holders(line.line, line.queue)
     for pause in pauses:
-        if holds(pause, line):
+        if pause.what in held_by:
             return f"waits: the {describe(pause.what)} is {pause.cause}. {pause.how_to_resume}"
     if task.not_before is not None and task.not_before > now:
         return f"waits until {_clock(task.not_before)}: its time has not come"
@@ -49,15 +50,6 @@ def _ahead(task: Waiting, line: LineBacklog) -> int:
 
 def _longest_block(line: LineBacklog, blocked: Blocked) -> tuple[float, str]:
     return max(blocked.get(name, (0.0, "")) for name in (line.line, *buckets(line)))
-
-
-def holds(pause: Pause, line: LineBacklog) -> bool:
-    """Return True if a pause holds a line: its account, its action or its tier is paused."""
-    account, _, rest = line.line.partition(":")
-    action = rest.partition("+")[0]
-    return pause.what in {
-        f"account:{account}", f"action:{action}", f"action:{account}:{action}", f"tier:{line.queue}"
-    }  # fmt: skip
 
 
 def buckets(line: LineBacklog) -> list[str]:
