@@ -261,8 +261,13 @@ def send_in_process(
         except Unavailable as unavailable:
             if attempts + 1 >= settings.max_attempts:
                 raise given_up(unavailable, attempts + 1) from None
-            sleep(backoff(attempts, settings))
             attempts += 1
+            pause = backoff(attempts - 1, settings)
+            if pause > BUDGET_POLL_S:
+                direct.warning(
+                    "%s Attempt %d of %d follows in %.0f s.", unavailable, attempts + 1, settings.max_attempts, pause
+                )
+            sleep(pause)
 
 
 def until_reserved(call: Call, governor: Governor, settings: Settings) -> Iterator[float]:

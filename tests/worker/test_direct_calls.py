@@ -97,6 +97,22 @@ def test_the_first_wait_is_one_step_of_the_backoff_at_most(answers, monkeypatch)
     assert waits == [0.001, 0.002]
 
 
+def test_a_long_wait_for_the_next_attempt_is_told_with_its_cause(answers, monkeypatch, caplog):
+    waits = iter([0.5, 8.0])
+    monkeypatch.setattr(execution, "backoff", lambda preceding, settings: next(waits))
+    given, _ = answers
+    given.append(NOT_REACHED)
+    declaration = get_tags.declaration
+
+    with pytest.raises(errors.Unavailable) as ended:
+        send_in_process(declaration, "default", declaration.bind({}), lambda seconds: None)
+
+    cause = str(ended.value).partition(" after ")[0]
+    assert [each.getMessage() for each in caplog.records if each.name == "worker.now"] == [
+        f"{cause}. Attempt 3 of 3 follows in 8 s."
+    ]
+
+
 @pytest.mark.parametrize("told", ["0", "soon", None])
 def test_a_429_is_waited_out_and_uses_no_attempt(answers, monkeypatch, told):
     monkeypatch.setattr(backoff, "DEFAULT_RETRY_AFTER_S", 0.01)
