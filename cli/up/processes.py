@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -195,10 +196,11 @@ def require_free_port(port: int, option: str, host: str = LOOPBACK) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(
-                f"Cannot listen on port {port} of {host} ({error.strerror}): stop whatever listens there, or choose "
-                f"another port with {option}."
-            ) from None
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                remedy = "this machine has no such address."
+            else:
+                remedy = f"stop whatever listens there, or choose another port with {option}."
+            raise SettingsError(f"Cannot listen on port {port} of {host} ({error.strerror}): {remedy}") from None
 
 
 def free_port() -> int:

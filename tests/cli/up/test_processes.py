@@ -168,6 +168,15 @@ def test_a_port_that_is_taken_is_reported_with_what_to_do_before_anything_is_sta
     assert sentence.endswith(f"choose another port with {option}.")
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_that_is_not_this_machines_is_said_to_be_that(settings, host):
+    told = run("sandbox", "--host", host)
+
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"Cannot listen on port 8080 of {host} (")
+    assert told.stderr.endswith("): this machine has no such address.\n")
+
+
 def test_a_port_that_cannot_be_is_refused_in_a_sentence(settings):
     told = run("sandbox", "--port", "99999")
 
