@@ -56,7 +56,12 @@ def rows_of(file: str, database_url: str | None) -> Rows:
         return file
     from schedules.push.source import query_of  # here, not above: SQLAlchemy is slow to start
 
-    return query_of(file, database_url) or file
+    if not database_url:
+        raise InputError("import", ["a query needs --database-url"])
+    try:
+        return query_of(file, database_url) or file
+    except InputError as error:
+        raise InputError("import", error.problems) from None
 
 
 @dataclass(frozen=True, slots=True)

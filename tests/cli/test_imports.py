@@ -318,7 +318,20 @@ class TestPlan:
         assert shown.exit_code == 0
         told = [" ".join(line.split()) for line in shown.stdout.splitlines()]
         assert "mail email address ada@example.com" in told
-        assert (refused.exit_code, "needs database_url" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "needs --database-url" in refused.stderr) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["sql:SELECT 1"], "import: a query needs --database-url. Nothing was sent."),
+            (["sql:DROP x", "--database-url", "sqlite:///x.db"], "import: the query does not return rows"),
+        ],
+    )
+    def test_a_query_that_cannot_be_is_refused_in_the_words_of_the_command(self, asked, words, said):
+        result = run("import", "profiles", *words)
+
+        assert (result.exit_code, asked) == (2, [])
+        assert result.stderr.startswith(said)
 
     def test_rows_that_would_be_turned_down_are_reported_with_the_plan(self, source):
         result = run("import", str(source), "--dry-run")
