@@ -28,8 +28,8 @@ class Timetable(Protocol):
 class Crontab(crontab):
     """Five fields: minute, hour, day of month, month, day of week; 0 and 7 are Sunday.
 
-    As with cron, and unlike Celery, it is due on days of either kind if a day of the month and one of the week are named,
-    that is, if neither field begins with ``*``.
+    As with cron, and unlike Celery, it is due on days of either kind if a day of the month and one of the week are
+    named, that is, if neither field begins with ``*``.
 
     A time that clocks skip when they go forward comes later by the skipped span. A time that comes twice when they go
     back counts once for an entry that runs once a day, so that it runs once on each of its days; for an entry that runs
