@@ -331,13 +331,14 @@ def mode_of(request: SyncRequest) -> Mode:
 
 
 def end_stream(account: str, request: str, stream: str, error: str | None) -> None:
-    """Record that a stream of a request has been read whole, or has failed."""
-    sync_requests.end_stream(account, request, stream, error)
-    cancel_reminder(account, request, stream)
+    """Record that a stream of a request has been read whole, or has failed, and pass that on."""
+    sync_requests.set_state(request, stream, error or "done")
+    pass_on_end(account, request, stream)
 
 
-def cancel_reminder(account: str, request: str, stream: str) -> None:
-    """Cancel the reminder: the run has ended."""
+def pass_on_end(account: str, request: str, stream: str) -> None:
+    """Have the streams started that wait for one that has ended; then its reminder is no longer needed."""
+    sync_requests.start_streams(request)
     reminders.remind(_reminder(account, request, stream), None)
 
 
@@ -346,7 +347,8 @@ def resume(which: str) -> None:
     account, id, name = which.split("|")
     request = sync_requests.load(id)
     if request is None or request.streams.get(name) != "running":
-        cancel_reminder(account, id, name)
+        # The process that ended it may have died before it passed that on.
+        pass_on_end(account, id, name)
         return
     with reading() as connection:
         last = runs.latest(connection, account, name, "pull")

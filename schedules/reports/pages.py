@@ -224,7 +224,8 @@ def resume(which: str) -> None:
     if request is not None and request.streams.get(stream) == "running":
         start_run(account, id, stream)
     else:
-        pull.cancel_reminder(account, id, stream)
+        # The process that ended it may have died before it passed that on.
+        pull.pass_on_end(account, id, stream)
 
 
 def requests_left_today(account: str, action: Action[Any]) -> int:
