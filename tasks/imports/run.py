@@ -31,7 +31,7 @@ from tasks.jobs.import_runs import Run, get_runs
 from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
-from worker.errors import InputError, KlaviyoError, SourceError
+from worker.errors import InputError, KlaviyoError, SourceError, reason_to_show
 from worker.governor import Lane
 from worker.redis.connection import AWAY
 from worker.redis.homes import first
@@ -161,7 +161,6 @@ def run_import(
     this = runs.begin(id, wanted.kind, alias, source.name, asked)
     rejected = Rejects(path, source, has_changed)
     current = _RunState(id, rejected, progress)
-    current.refresh(at_once=True)
 
     def stopped() -> bool:
         current.refresh()
@@ -170,6 +169,7 @@ def run_import(
     sender = Sender(this, wanted.lane, stopped)
     with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
+            current.refresh(at_once=True)
             _send(wanted, source, plan, sender, rejected, current)
             current.refresh(at_once=True)
             while current.run.settled < current.run.parts:
@@ -194,10 +194,9 @@ def run_import(
                 # Nothing was sent: the record of the run, which may have ended long ago, stays as it was.
                 runs.restore(before)
                 raise
-            current.refresh(at_once=True)
+            current.record()  # ``progress`` may be what failed
             withdraw_parts(id)
-            reason = str(error)
-            runs.end(id, "failed", reason)
+            runs.end(id, "failed", reason_to_show(error))
             raise
         note = _add_late_rejects(rejected, wanted, id)
     runs.end(id, "complete", note)
@@ -220,8 +219,9 @@ def _add_late_rejects(rejected: Rejects, wanted: Import, run: str) -> str:
             if wanted.kind in UPSERTS
             else f"resume the run to have the reject file: the same klaviyo import with --run {run}"
         )
-        foreseen = isinstance(error, KlaviyoError)
-        what = str(error) if foreseen else f"The reject file cannot be written: {type(error).__name__}."
+        foreseen, what = isinstance(error, KlaviyoError), reason_to_show(error)
+        if not foreseen:
+            what = f"The reject file cannot be written: {what}."
         note = f"{what} Once that is mended, {again}"
         if not foreseen:
             get_runs().end(run, "complete", note)
@@ -257,17 +257,19 @@ class _RunState:
         self.run = self._read()
 
     def refresh(self, at_once: bool = False) -> Run:
-        """Record how much of the source has been read, and return the run."""
+        """Record and show how much of the source has been read, and return the run."""
         if at_once or time.monotonic() - self._refreshed_at >= PAUSE_S:
-            path = str(self._rejected.path) if self._rejected.written else ""
-            reasons = self._rejected.reasons
-            found = reasons.most_frequent()
-            get_runs().record_progress(
-                self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts
-            )
+            self.record()
             self.run = self._read()
             self._progress(self.run)
         return self.run
+
+    def record(self) -> None:
+        """Record how much of the source has been read, and which rows were rejected."""
+        path = str(self._rejected.path) if self._rejected.written else ""
+        reasons = self._rejected.reasons
+        found = reasons.most_frequent()
+        get_runs().record_progress(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
 
     def _read(self) -> Run:
         self._refreshed_at = time.monotonic()

@@ -541,3 +541,23 @@ def test_an_unforeseen_error_in_writing_the_reject_file_does_not_leave_a_run_run
     assert run is not None
     assert (run.state, run.rejected) == ("complete", 1)
     assert "cannot be written" in run.reason
+
+
+@pytest.mark.parametrize("at_row", [True, False])
+def test_an_unforeseen_error_ends_a_run_and_shows_nobodys_data(
+    at: Sending, people: Callable[..., Import], at_row: bool
+) -> None:
+    def fail(*_: object) -> Any:
+        raise LookupError("ada@example.com")
+
+    def rows() -> Iterator[dict[str, str]]:
+        yield {"email": "ada@example.com"}
+        fail()
+
+    wanted = replace(people(), rows=rows()) if at_row else people("ada@example.com")
+    with pytest.raises(LookupError):
+        run_import(wanted, run="P", **({} if at_row else {"progress": fail}))
+
+    run = at.runs.run("P")
+    assert run is not None
+    assert (run.state, run.reason) == ("failed", "LookupError")
