@@ -287,12 +287,10 @@ def finish_if_complete(account: str, about: PageRef) -> None:
         if about.mode == "full" and stream.deletes:
             for table in written_tables(stream):
                 gone += mark_deleted(connection, table, account, about.run, began)
-        for partition in partitions(connection, account, stream) if stream.time else ():
-            name = partition.name
-            start = runs.earliest_since(connection, about.run, name)
-            before = runs.get_watermark(connection, account, stream.name, name)
-            if may_advance(start, before):
-                runs.advance_watermark(connection, account, stream.name, name, began - CLOCK_MARGIN)
+        starts = runs.window_starts(connection, about.run) if stream.time else {}
+        for partition, start in starts.items():
+            if may_advance(start, runs.get_watermark(connection, account, stream.name, partition)):
+                runs.advance_watermark(connection, account, stream.name, partition, began - CLOCK_MARGIN)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
         runs.prune_windows(connection, account, stream.name, now - WINDOW_RETENTION)
     if done:

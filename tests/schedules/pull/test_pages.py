@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from schedules.pull import pages as pull
 from schedules.pull.pages import PageRef
@@ -121,6 +121,19 @@ def test_a_run_that_began_later_than_the_watermark_leaves_it_where_it_was(pullin
     pulling.answer()
 
     assert mark("profiles") == began - CLOCK_MARGIN
+
+
+def test_a_partition_that_a_run_did_not_have_gets_no_watermark(pulling):
+    pulling.start_run("campaigns")
+    added = "channel=mobile_push,archived=True"
+    with transaction() as connection:  # as a version began the run that did not know this one
+        connection.execute(delete(sync_windows).where(sync_windows.c.partition == added))
+    while pulling.asked:
+        pulling.answer()
+
+    assert pulling.last("campaigns")["state"] == "done"
+    assert mark("campaigns", "channel=email,archived=True") is not None
+    assert mark("campaigns", added) is None
 
 
 def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
