@@ -9,7 +9,7 @@ dated later, or arrives late, is read by the next run. Any page may be delivered
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -128,37 +128,26 @@ class PullPage(StoringStep[PageRef]):
         assert stream.action is not None
         resources = listed(stream.action.declaration, envelope)
         following = next_page(stream.action.declaration, params, envelope)
-        by = time_field(stream, about.mode)
-        times = [at for each in resources if by and (at := _time_in(each, by))]
-        reached = max(times, default=None)
+        times = _times_of(resources, time_field(stream, about.mode))
+        reached = times[-1] if times else None
         with transaction() as connection:
-            window = runs.get_window(connection, about.run, about.partition, about.slice)
-            if window is None or window["closed"] or window["pages"] > about.page:
+            progress = runs.get_window(connection, about.run, about.partition, about.slice)
+            if progress is None or progress["closed"] or progress["pages"] > about.page:
                 return
-            kept, fresh, unbegun = _as_window(window), None, list[RowMapping]()
-            if window["pages"] == about.page:
-                # Whoever had this page before may have died before it started the windows that it had split off.
-                unbegun = [each for each in runs.open_windows(connection, about.run) if not each["pages"]]
-            elif (
-                following
-                and by
-                and stream.sliced
-                and reached
-                and has_spare_budget(connection, about.run, stream, seconds)
-            ):
-                fresh = _cut_window(kept, min(times), reached, now)
-                if fresh and not runs.split_window(connection, about.run, kept, fresh.since or now, fresh):
-                    fresh = None
-            until = fresh.since if fresh else kept.until
-            is_last = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(resources), now if is_last else None
-            if runs.count_page(connection, about.run, kept, about.page, count, closed):
+            window, begun = _as_window(progress), list[SyncWindow]()
+            if progress["pages"] == about.page:
+                # Whoever wrote this page may have died before it started the windows that it had cut off.
+                begun = _unbegun_windows(connection, about.run, stream)
+            elif following and times and stream.sliced and has_spare_budget(connection, about.run, stream, seconds):
+                window, begun = _cut_window(connection, about.run, window, times, now)
+            if reached and window.until and reached >= window.until:
+                following = None  # the rest belongs to another window, or to the next run
+            if runs.count_page(connection, about.run, window, about.page, len(resources), None if following else now):
                 scan = about.run if about.mode == "full" else None
                 partition = find_partition(stream, about.partition)
-                for table, found in rows_by_table(stream, envelope, partition, account, now, scan).items():
-                    upsert(connection, table, found)
-        begun = [fresh] if fresh else [_as_window(each) for each in _readable(stream, unbegun)]
-        self._go_on(account, stream, about, following if not is_last else None, reached, begun)
+                for table, rows in rows_by_table(stream, envelope, partition, account, now, scan).items():
+                    upsert(connection, table, rows)
+        self._go_on(account, stream, about, following, reached, begun)
 
     def _go_on(
         self, account: str, stream: Stream, about: PageRef, following: Params | None, reached: datetime | None,
@@ -413,14 +402,28 @@ def has_spare_budget(connection: Any, run: int, stream: Stream, seconds: float) 
     return runs.count_open_windows(connection, run) < parallel_windows(stream.action.declaration.limits.steady, seconds)
 
 
-def _cut_window(window: SyncWindow, first: datetime, reached: datetime, now: datetime) -> SyncWindow | None:
-    cut = midpoint(first, reached, window.until or now)
-    return SyncWindow(window.partition, uuid4().int % 2**31, cut, window.until) if cut else None
+def _cut_window(
+    connection: Any, run: int, window: SyncWindow, times: Sequence[datetime], now: datetime
+) -> tuple[SyncWindow, list[SyncWindow]]:
+    """Cut the rest of a window in two, after a page with these times; return what it keeps, and the window cut off."""
+    cut = midpoint(times[0], times[-1], window.until or now)
+    if cut is None:
+        return window, []
+    cut_off = SyncWindow(window.partition, uuid4().int % 2**31, cut, window.until)
+    if not runs.split_window(connection, run, window, cut, cut_off):
+        return window, []
+    return replace(window, until=cut), [cut_off]
 
 
-def _time_in(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
-    found: datetime | None = moment(by.name)(resource)
-    return found
+def _times_of(resources: Iterable[Mapping[str, Any]], by: TimeField | None) -> list[datetime]:
+    """Return the times of resources by this field, in order."""
+    return sorted(at for each in resources if (at := moment(by.name)(each))) if by else []
+
+
+def _unbegun_windows(connection: Any, run: int, stream: Stream) -> list[SyncWindow]:
+    """Return the windows of which no page has been read, and which may be read now."""
+    unbegun = [each for each in runs.open_windows(connection, run) if not each["pages"]]
+    return [_as_window(each) for each in _readable(stream, unbegun)]
 
 
 def _readable(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:

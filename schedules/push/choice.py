@@ -222,9 +222,9 @@ class Selection:
 
     def _external_id(self, original: Record | Unreadable) -> str | None:
         """Return which record a rejected row is about, read as that of a good row: the source still has it."""
-        for field, value in self._values(original):
-            if field.name == "external_id" and value not in (None, ""):
-                convert = self._plan.convert(field)
+        for known, value in self._values(original):
+            if known.name == "external_id" and value not in (None, ""):
+                convert = self._plan.convert(known)
                 with contextlib.suppress(ValueError):
                     return convert(value) if convert else str(value)
         return None
@@ -234,8 +234,8 @@ class Selection:
         if isinstance(original, Mapping):
             for name, value in original.items():
                 with contextlib.suppress(ValueError):
-                    if field := self._plan.mapped.field(name):
-                        yield field, value
+                    if known := self._plan.mapped.field(name):
+                        yield known, value
         elif not isinstance(original, Unreadable) and len(original) == len(self._plan.header or ()):
             cells = tidy_cells(original)
-            yield from ((field, cells[place]) for place, field in self._plan.columns.items())
+            yield from ((known, cells[place]) for place, known in self._plan.columns.items())
