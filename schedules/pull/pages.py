@@ -106,10 +106,15 @@ class PullPage(StoringStep[PageRef]):
         super().run(action=action, params=params, **about)
 
     def needed(self, about: PageRef) -> bool:
-        """Return True if this page has not been read, or its reader may not have requested the next one."""
+        """Return True if this page has not been read, or its reader may not have requested the next one.
+
+        None of a run that has failed is: the next run reads it all.
+        """
         with reading() as connection:
             window = runs.get_window(connection, about.run, about.partition, about.slice)
-        return window is not None and not window["closed"] and window["pages"] <= about.page
+            if window is None or window["closed"] or window["pages"] > about.page:
+                return False
+            return not runs.is_over(connection, about.run)
 
     def answered_before(self, account: str, about: PageRef) -> None:
         """End the run if this page was its last; if it is over, make sure that Redis knows it."""

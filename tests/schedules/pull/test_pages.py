@@ -149,6 +149,19 @@ def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
     assert [how[3] is not None for how in pulling.told] == [True]
 
 
+def test_no_further_page_of_a_run_that_has_failed_is_read(pulling, monkeypatch):
+    monkeypatch.setattr(pull, "has_spare_budget", lambda *_: True)
+    pulling.start_run("events")
+    pulling.answer(*(event(f"E{n}", NOON - timedelta(days=30, seconds=-n)) for n in range(3)), following=cursor("b"))
+    (_, failing), (_, other) = pulling.asked
+    assert pull.page.needed(other)
+
+    with pytest.raises(Forbidden):
+        pull.page.failed(Forbidden("get_events", "default", 403, []), {}, "default", failing)
+
+    assert not pull.page.needed(other)
+
+
 def test_a_full_scan_has_no_upper_bound_and_marks_what_it_has_not_seen_as_deleted(pulling):
     pulling.start_run("profiles", "full")
     assert filter_of(pulling) == ""
