@@ -38,7 +38,7 @@ from worker.account_and_lane import TASK_PREFIX
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
-from worker.errors import BadRequest, KlaviyoError, NotFound
+from worker.errors import BadRequest, KlaviyoError, NotFound, reason_to_show
 
 #: Time after which a run that has written no page is resumed.
 STALLED_AFTER_S = 600.0
@@ -168,7 +168,7 @@ class PullPage(StoringStep[PageRef]):
             finish_if_complete(account, about)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: PageRef) -> None:
-        """Restart a window whose cursor has expired; take a list that is gone for empty; otherwise fail the run."""
+        """Restart a window whose cursor has expired; take a list that is gone for empty; give up otherwise."""
         stream = STREAMS[about.stream]
         if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < MAX_RESTARTS:
             # Rows that come out of order may lie before the last one.
@@ -184,8 +184,15 @@ class PullPage(StoringStep[PageRef]):
                     runs.count_page(connection, about.run, _as_window(window), about.page, 0, current_time())
             finish_if_complete(account, about)
         else:
-            fail_run(account, about, error)
             raise error
+
+    def give_up(self, error: Exception, account: str, about: PageRef) -> None:
+        """End the run, which cannot be read whole: the watermark stays, and the next run starts from there."""
+        reason = reason_to_show(error)
+        with transaction() as connection:
+            done = runs.end(connection, about.run, "failed", current_time(), {"error": reason})
+        if done:
+            _end_request(account, about, reason)
 
 
 page: Any = register(PullPage())
@@ -290,14 +297,6 @@ def finish_if_complete(account: str, about: PageRef) -> None:
     if done:
         checkpoint_wal()
         _end_request(account, about, None)
-
-
-def fail_run(account: str, about: PageRef, error: KlaviyoError) -> None:
-    """End a run that cannot be read whole: the watermark stays, and the next run starts from there."""
-    with transaction() as connection:
-        done = runs.end(connection, about.run, "failed", current_time(), {"error": str(error)})
-    if done:
-        _end_request(account, about, str(error))
 
 
 def _end_request(account: str, about: PageRef, error: str | None) -> None:

@@ -140,13 +140,23 @@ def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
     pulling.start_run("profiles")
     _, about = pulling.asked.pop()
 
-    with pytest.raises(Forbidden):
-        pull.page.failed(Forbidden("get_profiles", "default", 403, []), {}, "default", about)
+    pulling.refuse(Forbidden("get_profiles", "default", 403, []), about, {})
 
     assert mark("profiles") is None
     run = pulling.last("profiles")
     assert (run["state"], "403" in run["report"]["error"]) == ("failed", True)
     assert [how[3] is not None for how in pulling.told] == [True]
+
+
+def test_a_run_whose_page_is_given_up_has_failed_and_shows_nobodys_data(pulling):
+    pulling.start_run("profiles")
+    _, about = pulling.asked.pop()
+
+    pull.page.give_up(LookupError("ada@example.com"), "default", about)
+
+    run = pulling.last("profiles")
+    assert (run["state"], run["report"]) == ("failed", {"error": "LookupError"})
+    assert [how[3] for how in pulling.told] == ["LookupError"]
 
 
 def test_no_further_page_of_a_run_that_has_failed_is_read(pulling, monkeypatch):
@@ -156,8 +166,7 @@ def test_no_further_page_of_a_run_that_has_failed_is_read(pulling, monkeypatch):
     (_, failing), (_, other) = pulling.asked
     assert pull.page.needed(other)
 
-    with pytest.raises(Forbidden):
-        pull.page.failed(Forbidden("get_events", "default", 403, []), {}, "default", failing)
+    pulling.refuse(Forbidden("get_events", "default", 403, []), failing, {})
 
     assert not pull.page.needed(other)
 
@@ -324,13 +333,8 @@ def test_a_window_does_not_restart_for_ever(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
-    with pytest.raises(BadRequest):
-        pull.page.failed(
-            BadRequest("get_profiles", "default", 400, []),
-            {**params, "page_cursor": "b"},
-            "default",
-            replace(about, restarts=pull.MAX_RESTARTS),
-        )
+    often = replace(about, restarts=pull.MAX_RESTARTS)
+    pulling.refuse(BadRequest("get_profiles", "default", 400, []), often, {**params, "page_cursor": "b"})
 
     assert pulling.last("profiles")["state"] == "failed"
 
@@ -362,8 +366,7 @@ def test_a_missing_stream_fails(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
-    with pytest.raises(NotFound):
-        pull.page.failed(NotFound("x", "default", 404, []), params, "default", about)
+    pulling.refuse(NotFound("x", "default", 404, []), about, params)
 
     assert pulling.last("profiles")["state"] == "failed"
 
