@@ -28,6 +28,7 @@ from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
+from tasks.jobs.ledger import get_ledger
 from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
@@ -142,15 +143,8 @@ def run_import(
     """
     id, runs = checked_id("import", run or new_run_id()), get_runs()
     before = runs.run(id)
-    if before is not None and wanted.kind in UPSERTS:
-        raise InputError(
-            "import",
-            [f"run {id} cannot be resumed, since it has changed the catalog it compared with: start a new run"],
-        )
     if before is not None:
-        # The moment is the time of events without one: another moment would make other requests.
-        moment = datetime.fromisoformat(before.asked["options"]["moment"])
-        wanted = replace(wanted, options=replace(wanted.options, moment=moment))
+        wanted = _as_resumed(wanted, before)
     # Before it is opened, so that no change goes unnoticed.
     has_changed = watch_file(wanted.file) if wanted.file else None
     source, plan = wanted.open()
@@ -201,6 +195,23 @@ def run_import(
         note = _add_late_rejects(rejected, wanted, id)
     runs.end(id, "complete", note)
     return replace(report(current.refresh(at_once=True)), left_out=tuple(plan.all_left_out.items()))
+
+
+def _as_resumed(wanted: Import, before: Run) -> Import:
+    """Return an import as its run is resumed: with the moment of its beginning, so that it makes the same requests.
+
+    Raises:
+        InputError: the run cannot be resumed.
+
+    """
+    if wanted.kind in UPSERTS:
+        why = "it has changed the catalog it compared with"
+    elif forgotten := get_ledger().count_forgotten(get_runs().jobs(before.id)):
+        why = f"the outcome of {forgotten:,} of its parts is forgotten after two weeks, and they would be sent again"
+    else:
+        moment = datetime.fromisoformat(before.asked["options"]["moment"])
+        return replace(wanted, options=replace(wanted.options, moment=moment))
+    raise InputError("import", [f"run {before.id} cannot be resumed, since {why}: start a new run"])
 
 
 def _add_late_rejects(rejected: Rejects, wanted: Import, run: str) -> str:

@@ -295,6 +295,14 @@ class Ledger:
         return {id: _job(id, dict(zip(FIELDS, values, strict=True))) for id, values in found if values[0]}
 
     @waits_for_redis
+    def count_forgotten(self, ids: Collection[str]) -> int:
+        """Count those of these jobs that are no longer in the ledger."""
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.exists(f"{self._prefix}job:{id}")
+        return pipe.execute().count(0) if ids else 0
+
+    @waits_for_redis
     def request(self, id: str) -> Request | None:
         """Return the request of a job; None once it is no longer needed."""
         content: Any = self._client.hget(f"{self._prefix}job:{id}", "request")
