@@ -96,7 +96,6 @@ def claim(id: str, stream: str) -> bool:
     return bool(get_redis().register_script(CLAIM_LUA)([_key(id)], [f"stream:{stream}"]))
 
 
-def end_stream(account: str, id: str, stream: str, error: str | None) -> None:
-    """Record that a stream has been read whole or has failed, and have its child streams started."""
-    set_state(id, stream, error or "done")
+def start_streams(id: str) -> None:
+    """Have the streams of a request started that are ready; harmless if there are none, and to repeat."""
     published(lambda: app.send_task(START_STREAMS, (id,)))

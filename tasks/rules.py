@@ -20,6 +20,9 @@ MAX_EVENTS = 1_000
 EARLIEST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_EVENT_LEAD = timedelta(days=365)
 
+#: The offsets of the westernmost and the easternmost time zone.
+MIN_OFFSET, MAX_OFFSET = timedelta(hours=-12), timedelta(hours=14)
+
 E164 = re.compile(r"\+[0-9]{8,15}")
 #: One ``@`` with something on both sides, and nothing invisible such as blanks, NULs or zero-width spaces.
 #: Possessive quantifiers: imports match millions of strings against it.
@@ -52,9 +55,16 @@ def moment(value: Any) -> str:
             raise ValueError("this is not an ISO 8601 date and time") from None
     if not isinstance(value, datetime):
         raise ValueError("this is not a date and time")
-    if value.tzinfo is None or value.utcoffset() is None:
+    if (offset := value.utcoffset()) is None:
         raise ValueError("this time has no time zone; say datetime(..., tzinfo=timezone.utc) or end the text in 'Z'")
+    require_offset(offset)
     return value.isoformat()
+
+
+def require_offset(offset: timedelta) -> None:
+    """Refuse an offset from UTC that no time zone has."""
+    if not MIN_OFFSET <= offset <= MAX_OFFSET:
+        raise ValueError("no time zone has this offset; they go from -12:00 to +14:00")
 
 
 def day(value: Any) -> str:

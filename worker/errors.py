@@ -452,6 +452,11 @@ BY_END: dict[str, type[JobFailed]] = {
 }
 
 
+def reason_to_show(error: BaseException) -> str:
+    """Return what may be shown of an error: ours hold no personal data; any other may, so only its type is shown."""
+    return str(error) if isinstance(error, KlaviyoError) else type(error).__name__
+
+
 def rebuild(name: str, args: Sequence[Any]) -> KlaviyoError:
     """Return an error that was kept as the name of its class and its arguments."""
     error: KlaviyoError = globals()[name](*args)

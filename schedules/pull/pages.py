@@ -9,7 +9,7 @@ dated later, or arrives late, is read by the next run. Any page may be delivered
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ from worker.account_and_lane import TASK_PREFIX
 from worker.api.jsonapi import Envelope
 from worker.api.paging import listed, next_page
 from worker.api.parameters import Params
-from worker.errors import BadRequest, KlaviyoError, NotFound
+from worker.errors import BadRequest, KlaviyoError, NotFound, reason_to_show
 
 #: Time after which a run that has written no page is resumed.
 STALLED_AFTER_S = 600.0
@@ -106,10 +106,15 @@ class PullPage(StoringStep[PageRef]):
         super().run(action=action, params=params, **about)
 
     def needed(self, about: PageRef) -> bool:
-        """Return True if this page has not been read, or its reader may not have requested the next one."""
+        """Return True if this page has not been read, or its reader may not have requested the next one.
+
+        None of a run that has failed is: the next run reads it all.
+        """
         with reading() as connection:
             window = runs.get_window(connection, about.run, about.partition, about.slice)
-        return window is not None and not window["closed"] and window["pages"] <= about.page
+            if window is None or window["closed"] or window["pages"] > about.page:
+                return False
+            return not runs.is_over(connection, about.run)
 
     def answered_before(self, account: str, about: PageRef) -> None:
         """End the run if this page was its last; if it is over, make sure that Redis knows it."""
@@ -128,37 +133,26 @@ class PullPage(StoringStep[PageRef]):
         assert stream.action is not None
         resources = listed(stream.action.declaration, envelope)
         following = next_page(stream.action.declaration, params, envelope)
-        by = time_field(stream, about.mode)
-        times = [at for each in resources if by and (at := _time_in(each, by))]
-        reached = max(times, default=None)
+        times = _times_of(resources, time_field(stream, about.mode))
+        reached = times[-1] if times else None
         with transaction() as connection:
-            window = runs.get_window(connection, about.run, about.partition, about.slice)
-            if window is None or window["closed"] or window["pages"] > about.page:
+            progress = runs.get_window(connection, about.run, about.partition, about.slice)
+            if progress is None or progress["closed"] or progress["pages"] > about.page:
                 return
-            kept, fresh, unbegun = _as_window(window), None, list[RowMapping]()
-            if window["pages"] == about.page:
-                # Whoever had this page before may have died before it started the windows that it had split off.
-                unbegun = [each for each in runs.open_windows(connection, about.run) if not each["pages"]]
-            elif (
-                following
-                and by
-                and stream.sliced
-                and reached
-                and has_spare_budget(connection, about.run, stream, seconds)
-            ):
-                fresh = _cut_window(kept, min(times), reached, now)
-                if fresh and not runs.split_window(connection, about.run, kept, fresh.since or now, fresh):
-                    fresh = None
-            until = fresh.since if fresh else kept.until
-            is_last = following is None or bool(by and reached and until and reached >= until)
-            count, closed = len(resources), now if is_last else None
-            if runs.count_page(connection, about.run, kept, about.page, count, closed):
+            window, begun = _as_window(progress), list[SyncWindow]()
+            if progress["pages"] == about.page:
+                # Whoever wrote this page may have died before it started the windows that it had cut off.
+                begun = _unbegun_windows(connection, about.run, stream)
+            elif following and times and stream.sliced and has_spare_budget(connection, about.run, stream, seconds):
+                window, begun = _cut_window(connection, about.run, window, times, now)
+            if reached and window.until and reached >= window.until:
+                following = None  # the rest belongs to another window, or to the next run
+            if runs.count_page(connection, about.run, window, about.page, len(resources), None if following else now):
                 scan = about.run if about.mode == "full" else None
                 partition = find_partition(stream, about.partition)
-                for table, found in rows_by_table(stream, envelope, partition, account, now, scan).items():
-                    upsert(connection, table, found)
-        begun = [fresh] if fresh else [_as_window(each) for each in _readable(stream, unbegun)]
-        self._go_on(account, stream, about, following if not is_last else None, reached, begun)
+                for table, rows in rows_by_table(stream, envelope, partition, account, now, scan).items():
+                    upsert(connection, table, rows)
+        self._go_on(account, stream, about, following, reached, begun)
 
     def _go_on(
         self, account: str, stream: Stream, about: PageRef, following: Params | None, reached: datetime | None,
@@ -174,7 +168,7 @@ class PullPage(StoringStep[PageRef]):
             finish_if_complete(account, about)
 
     def failed(self, error: KlaviyoError, params: Params, account: str, about: PageRef) -> None:
-        """Restart a window whose cursor has expired; take a list that is gone for empty; otherwise fail the run."""
+        """Restart a window whose cursor has expired; take a list that is gone for empty; give up otherwise."""
         stream = STREAMS[about.stream]
         if isinstance(error, BadRequest) and params.get("page_cursor") and about.restarts < MAX_RESTARTS:
             # Rows that come out of order may lie before the last one.
@@ -190,8 +184,15 @@ class PullPage(StoringStep[PageRef]):
                     runs.count_page(connection, about.run, _as_window(window), about.page, 0, current_time())
             finish_if_complete(account, about)
         else:
-            fail_run(account, about, error)
             raise error
+
+    def give_up(self, error: Exception, account: str, about: PageRef) -> None:
+        """End the run, which cannot be read whole: the watermark stays, and the next run starts from there."""
+        reason = reason_to_show(error)
+        with transaction() as connection:
+            done = runs.end(connection, about.run, "failed", current_time(), {"error": reason})
+        if done:
+            _end_request(account, about, reason)
 
 
 page: Any = register(PullPage())
@@ -287,25 +288,15 @@ def finish_if_complete(account: str, about: PageRef) -> None:
         if about.mode == "full" and stream.deletes:
             for table in written_tables(stream):
                 gone += mark_deleted(connection, table, account, about.run, began)
-        for partition in partitions(connection, account, stream) if stream.time else ():
-            name = partition.name
-            start = runs.earliest_since(connection, about.run, name)
-            before = runs.get_watermark(connection, account, stream.name, name)
-            if may_advance(start, before):
-                runs.advance_watermark(connection, account, stream.name, name, began - CLOCK_MARGIN)
+        starts = runs.window_starts(connection, about.run) if stream.time else {}
+        for partition, start in starts.items():
+            if may_advance(start, runs.get_watermark(connection, account, stream.name, partition)):
+                runs.advance_watermark(connection, account, stream.name, partition, began - CLOCK_MARGIN)
         done = runs.end(connection, about.run, "done", now, {"deleted": gone})
         runs.prune_windows(connection, account, stream.name, now - WINDOW_RETENTION)
     if done:
         checkpoint_wal()
         _end_request(account, about, None)
-
-
-def fail_run(account: str, about: PageRef, error: KlaviyoError) -> None:
-    """End a run that cannot be read whole: the watermark stays, and the next run starts from there."""
-    with transaction() as connection:
-        done = runs.end(connection, about.run, "failed", current_time(), {"error": str(error)})
-    if done:
-        _end_request(account, about, str(error))
 
 
 def _end_request(account: str, about: PageRef, error: str | None) -> None:
@@ -331,13 +322,14 @@ def mode_of(request: SyncRequest) -> Mode:
 
 
 def end_stream(account: str, request: str, stream: str, error: str | None) -> None:
-    """Record that a stream of a request has been read whole, or has failed."""
-    sync_requests.end_stream(account, request, stream, error)
-    cancel_reminder(account, request, stream)
+    """Record that a stream of a request has been read whole, or has failed, and pass that on."""
+    sync_requests.set_state(request, stream, error or "done")
+    pass_on_end(account, request, stream)
 
 
-def cancel_reminder(account: str, request: str, stream: str) -> None:
-    """Cancel the reminder: the run has ended."""
+def pass_on_end(account: str, request: str, stream: str) -> None:
+    """Have the streams started that wait for one that has ended; then its reminder is no longer needed."""
+    sync_requests.start_streams(request)
     reminders.remind(_reminder(account, request, stream), None)
 
 
@@ -346,7 +338,8 @@ def resume(which: str) -> None:
     account, id, name = which.split("|")
     request = sync_requests.load(id)
     if request is None or request.streams.get(name) != "running":
-        cancel_reminder(account, id, name)
+        # The process that ended it may have died before it passed that on.
+        pass_on_end(account, id, name)
         return
     with reading() as connection:
         last = runs.latest(connection, account, name, "pull")
@@ -413,14 +406,28 @@ def has_spare_budget(connection: Any, run: int, stream: Stream, seconds: float) 
     return runs.count_open_windows(connection, run) < parallel_windows(stream.action.declaration.limits.steady, seconds)
 
 
-def _cut_window(window: SyncWindow, first: datetime, reached: datetime, now: datetime) -> SyncWindow | None:
-    cut = midpoint(first, reached, window.until or now)
-    return SyncWindow(window.partition, uuid4().int % 2**31, cut, window.until) if cut else None
+def _cut_window(
+    connection: Any, run: int, window: SyncWindow, times: Sequence[datetime], now: datetime
+) -> tuple[SyncWindow, list[SyncWindow]]:
+    """Cut the rest of a window in two, after a page with these times; return what it keeps, and the window cut off."""
+    cut = midpoint(times[0], times[-1], window.until or now)
+    if cut is None:
+        return window, []
+    cut_off = SyncWindow(window.partition, uuid4().int % 2**31, cut, window.until)
+    if not runs.split_window(connection, run, window, cut, cut_off):
+        return window, []
+    return replace(window, until=cut), [cut_off]
 
 
-def _time_in(resource: Mapping[str, Any], by: TimeField) -> datetime | None:
-    found: datetime | None = moment(by.name)(resource)
-    return found
+def _times_of(resources: Iterable[Mapping[str, Any]], by: TimeField | None) -> list[datetime]:
+    """Return the times of resources by this field, in order."""
+    return sorted(at for each in resources if (at := moment(by.name)(each))) if by else []
+
+
+def _unbegun_windows(connection: Any, run: int, stream: Stream) -> list[SyncWindow]:
+    """Return the windows of which no page has been read, and which may be read now."""
+    unbegun = [each for each in runs.open_windows(connection, run) if not each["pages"]]
+    return [_as_window(each) for each in _readable(stream, unbegun)]
 
 
 def _readable(stream: Stream, unread: list[RowMapping]) -> list[RowMapping]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, TypeVar
 
+import redis
+from celery.exceptions import TaskPredicate
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from schedules.store import outage
@@ -27,4 +30,14 @@ class StoringStep(AskingStep[S]):
             super().run(action=action, params=params, **about)
         except (OperationalError, InterfaceError) as error:
             raise self.put_off(action, params, outage.note_failure(error), outage.RETRY_DELAY_S) from None
+        except (TaskPredicate, redis.RedisError):
+            raise  # it waits, or has been taken back
+        except Exception as error:
+            # The next try would meet the same, and whoever waits for the run would wait for ever.
+            self.give_up(error, self.account, self.about(**about))
+            raise
         outage.note_success()
+
+    @abstractmethod
+    def give_up(self, error: Exception, account: str, about: S) -> None:
+        """Fail the run that this step belongs to, unless it has ended."""

@@ -13,6 +13,8 @@ from schedules.clock import current_time
 from schedules.push.hashes import DOUBTFUL, PushedRecords, Sent
 from schedules.push.kinds import PushKind
 from schedules.store.connection import reading, transaction
+from tasks.imports.cells import tidy_cells
+from tasks.imports.fields import Field
 from tasks.imports.kinds import Kind as ImportKind
 from tasks.imports.kinds import catalog_id
 from tasks.imports.options import Options
@@ -219,16 +221,21 @@ class Selection:
                 self._records.mark_seen(connection, keys, self._run)
 
     def _external_id(self, original: Record | Unreadable) -> str | None:
-        """Return which record a rejected row is about: the source still has it."""
-        if isinstance(original, Unreadable):
-            return None
+        """Return which record a rejected row is about, read as that of a good row: the source still has it."""
+        for known, value in self._values(original):
+            if known.name == "external_id" and value not in (None, ""):
+                convert = self._plan.convert(known)
+                with contextlib.suppress(ValueError):
+                    return convert(value) if convert else str(value)
+        return None
+
+    def _values(self, original: Record | Unreadable) -> Iterator[tuple[Field, Any]]:
+        """Yield what a rejected row holds, as far as it is known of which field."""
         if isinstance(original, Mapping):
             for name, value in original.items():
                 with contextlib.suppress(ValueError):
-                    found = self._plan.mapped.field(name)
-                    if found and found.name == "external_id" and value not in (None, ""):
-                        return str(value)
-            return None
-        places = [place for place, each in self._plan.columns.items() if each.name == "external_id"]
-        whole = len(original) == len(self._plan.header or ())
-        return (original[places[0]] or None) if places and whole else None
+                    if known := self._plan.mapped.field(name):
+                        yield known, value
+        elif not isinstance(original, Unreadable) and len(original) == len(self._plan.header or ()):
+            cells = tidy_cells(original)
+            yield from ((known, cells[place]) for place, known in self._plan.columns.items())

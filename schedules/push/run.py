@@ -33,7 +33,7 @@ from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from worker.accounts.lookup import DEFAULT
 from worker.accounts.lookup import account as account_of
-from worker.errors import KlaviyoError
+from worker.errors import reason_to_show
 from worker.process.left_behind import LeftBehind
 from worker.redis.homes import at_home
 from worker.settings import get_settings
@@ -161,7 +161,7 @@ class _Running:
         """End the run as failed. The next run records the parts that are still in flight."""
         self._failed = True
         withdraw_parts(self._import)
-        reason = str(error) if isinstance(error, KlaviyoError) else type(error).__name__
+        reason = reason_to_show(error)
         get_runs().end(self._import, "failed", reason)
         self._poll_parts()
         self._note = reason

@@ -18,7 +18,7 @@ from schedules.push.report import PushReport
 from schedules.push.run import run_push
 from schedules.store import outage
 from tasks.imports.sending import Stopped
-from worker.errors import KlaviyoError, SettingsError
+from worker.errors import SettingsError, reason_to_show
 from worker.one_per_process import one_per_process
 from worker.process.left_behind import LeftBehind
 from worker.process.state import closing
@@ -76,9 +76,11 @@ class PushStep(Step):
             report = self._carry_out(
                 name, force, lambda _: run and entry_runs.renew_run(run, entry_runs.RUN_DEAD_AFTER_S)
             )
-        except KlaviyoError as error:
+        except Ignore:
+            raise
+        except Exception as error:
             if run:
-                entry_runs.end_run(run, False, str(error))
+                entry_runs.end_run(run, False, reason_to_show(error))
             raise
         if run:
             entry_runs.end_run(run, True, report.note or "")

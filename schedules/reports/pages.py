@@ -31,7 +31,7 @@ from worker.action import Action
 from worker.api.jsonapi import Envelope
 from worker.api.paging import next_page, page_items
 from worker.api.parameters import Params
-from worker.errors import KlaviyoError, Malformed
+from worker.errors import KlaviyoError, Malformed, reason_to_show
 from worker.governor import get_governor
 from worker.settings import get_settings
 from worker.tiers import DAY_MS
@@ -144,10 +144,9 @@ class ReportPage(StoringStep[ReportPageRef]):
         else:
             read_next_day(account, about.request, about.run, about.stream, about.metric)
 
-    def failed(self, error: KlaviyoError, params: Params, account: str, about: ReportPageRef) -> None:
+    def give_up(self, error: Exception, account: str, about: ReportPageRef) -> None:
         """Fail the run; the days that were read are kept."""
-        _end_run(account, about.request, about.run, about.stream, str(error))
-        raise error
+        _end_run(account, about.request, about.run, about.stream, reason_to_show(error))
 
 
 page: Any = register(ReportPage())
@@ -224,7 +223,8 @@ def resume(which: str) -> None:
     if request is not None and request.streams.get(stream) == "running":
         start_run(account, id, stream)
     else:
-        pull.cancel_reminder(account, id, stream)
+        # The process that ended it may have died before it passed that on.
+        pull.pass_on_end(account, id, stream)
 
 
 def requests_left_today(account: str, action: Action[Any]) -> int:

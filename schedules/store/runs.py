@@ -68,13 +68,6 @@ def open_windows(connection: Connection, run: int) -> list[RowMapping]:
     return list(connection.execute(chosen).mappings())
 
 
-def earliest_since(connection: Connection, run: int, partition: str) -> datetime | None:
-    """Return where the windows of a partition begin; None if they begin with its first row."""
-    c = sync_windows.c
-    chosen = select(c.since).where(c.run == run, c.partition == partition).order_by(c.since.is_not(None), c.since)
-    return connection.execute(chosen.limit(1)).scalar()
-
-
 def window_starts(connection: Connection, run: int) -> dict[str, datetime | None]:
     """Return where each partition of a run begins; None: with its first row."""
     c = sync_windows.c

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import cast, get_args
 
 from tasks.imports.cells import tidy_cells
 from tasks.imports.countries import country_code
 from tasks.imports.dates import DayOrder, parse_date_or_time
 from tasks.imports.exports import Matched
-from tasks.imports.orders import Order
+from tasks.imports.orders import Order, batches_of
 from tasks.imports.phones import parse_phone
-from tasks.imports.sources import BATCH_ROWS, Batch, Source
+from tasks.imports.sources import Source
 from tasks.imports.values import parse_boolean
 
 #: The kinds of imports that are made of an export, each with the consent that it records; suppressing has none.
@@ -84,13 +83,7 @@ def consent_rows(source: Source, matched: Matched, kind: str, region: str | None
                     said = [CONSENT_BY_KIND[kind] if each else "" for each in says] if added else []
                     yield Order([*cells, *said, *row[len(columns) :]], [row], number)
 
-    def batches() -> Iterator[Batch]:
-        first, found = 1, rows()
-        while block := list(islice(found, BATCH_ROWS)):
-            yield Batch(first, block)
-            first += len(block)
-
-    return replace(source, columns=(*columns, *added), batches=batches)
+    return replace(source, columns=(*columns, *added), batches=lambda: batches_of(rows()))
 
 
 def _is_yes(cell: str, kind: str) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
 
+from tasks.rules import require_offset
+
 #: Which of two numbers before a year is the day.
 DayOrder = Literal["day-first", "month-first"]
 
@@ -51,7 +53,7 @@ _MOMENTS = re.compile(
     r"(?>(?:(?!0000)[0-9]{4}-"
     r"(?:02-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:0[1-9]|[12][0-9]|30)|(?:0[13578]|1[02])-31)"
     r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(?:Z|\+(?:0[0-9]|1[0-4]):[0-5][0-9]|-(?:0[1-9]|1[0-2]):[0-5][0-9]))?\n)*+"
+    r"(?:Z|\+(?:0[0-9]|1[0-3]):[0-5][0-9]|\+14:00|-(?:0[1-9]|1[01]):[0-5][0-9]|-12:00))?\n)*+"
 )
 _EIGHT = re.compile(r"[0-9]{8}")
 _SECONDS = re.compile(r"[0-9]{10}|[0-9]{13}")
@@ -112,9 +114,12 @@ def parse_date_or_time(text: str, order: DayOrder | None = None) -> date | datet
 
 def _iso(said: str) -> datetime:
     try:
-        return datetime.fromisoformat(said)
+        read = datetime.fromisoformat(said)
     except ValueError:
         raise _no_date() from None
+    if (offset := read.utcoffset()) is not None:
+        require_offset(offset)
+    return read
 
 
 def _serial(found: re.Match[str]) -> date | datetime:
@@ -182,10 +187,11 @@ def _zone(said: str | None) -> timezone | None:
         return UTC
     digits = offset[1:].replace(":", "")
     hours, minutes = (int(digits), 0) if len(digits) <= 2 else (int(digits[:-2]), int(digits[-2:]))
-    if hours > 14 or minutes > 59:
+    if minutes > 59:
         raise _no_date()
-    shift = timedelta(hours=hours, minutes=minutes)
-    return timezone(shift if offset[0] == "+" else -shift)
+    east = timedelta(hours=hours, minutes=minutes) * (-1 if offset[0] == "-" else 1)
+    require_offset(east)
+    return timezone(east)
 
 
 def _no_date() -> ValueError:

@@ -114,7 +114,11 @@ def _as_export(source: Source, kind: Kind, found: Matched, options: Options) -> 
         kept = [each for each in mapping if each.rpartition("=")[0] not in items]
         mapping = [each for each in kept if not each.endswith(("=unique_id", "=value"))]
         mapping += [f"{each.rpartition('=')[0]}=" for each in kept if each.endswith(("=unique_id", "=value"))]
-        mapping += [*(f"{name}={target}" for name, target in items.items()), f"{COST}=value", f"{ITEM_ID}=unique_id"]
+        mapping += [f"{name}={target}" for name, target in items.items()]
+        mapping += [
+            f"{COST}=value:decimal-point",
+            f"{ITEM_ID}=unique_id",
+        ]  # computed here, whatever the file's decimal mark
     elif found.order:
         source = group_orders(source, found, options.decimals)
         mapping.append(f"{ITEMS}=properties.{ITEMS}:json")

@@ -136,6 +136,8 @@ class _Table:
             cells = [_at(line, at) if at in own else whole[at] for at in range(self._width)]
             for texts in self._texts(line):
                 place += 1
+                if not texts:
+                    continue  # a row without an item, such as one for a second payment
                 problem, cost = self._problem(whole), ""
                 try:
                     item = self._item(texts)

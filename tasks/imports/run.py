@@ -28,10 +28,11 @@ from tasks.imports.sending import RunForgotten, Sender, Stopped, withdraw_parts
 from tasks.imports.sources import STDIN, Format, Source, open_rows
 from tasks.imports.upsert import UPSERTS, Routed, route
 from tasks.jobs.import_runs import Run, get_runs
+from tasks.jobs.ledger import get_ledger
 from tasks.jobs.rows import parse_rows
 from worker.account_and_lane import checked_id, lane_named
 from worker.accounts.lookup import DEFAULT, account
-from worker.errors import InputError, KlaviyoError, SourceError
+from worker.errors import InputError, KlaviyoError, SourceError, reason_to_show
 from worker.governor import Lane
 from worker.redis.connection import AWAY
 from worker.redis.homes import first
@@ -142,15 +143,8 @@ def run_import(
     """
     id, runs = checked_id("import", run or new_run_id()), get_runs()
     before = runs.run(id)
-    if before is not None and wanted.kind in UPSERTS:
-        raise InputError(
-            "import",
-            [f"run {id} cannot be resumed, since it has changed the catalog it compared with: start a new run"],
-        )
     if before is not None:
-        # The moment is the time of events without one: another moment would make other requests.
-        moment = datetime.fromisoformat(before.asked["options"]["moment"])
-        wanted = replace(wanted, options=replace(wanted.options, moment=moment))
+        wanted = _as_resumed(wanted, before)
     # Before it is opened, so that no change goes unnoticed.
     has_changed = watch_file(wanted.file) if wanted.file else None
     source, plan = wanted.open()
@@ -161,7 +155,6 @@ def run_import(
     this = runs.begin(id, wanted.kind, alias, source.name, asked)
     rejected = Rejects(path, source, has_changed)
     current = _RunState(id, rejected, progress)
-    current.refresh(at_once=True)
 
     def stopped() -> bool:
         current.refresh()
@@ -170,6 +163,7 @@ def run_import(
     sender = Sender(this, wanted.lane, stopped)
     with tracing(f"import {wanted.kind}", account=alias), rejected:
         try:
+            current.refresh(at_once=True)
             _send(wanted, source, plan, sender, rejected, current)
             current.refresh(at_once=True)
             while current.run.settled < current.run.parts:
@@ -194,14 +188,30 @@ def run_import(
                 # Nothing was sent: the record of the run, which may have ended long ago, stays as it was.
                 runs.restore(before)
                 raise
-            current.refresh(at_once=True)
+            current.record()  # ``progress`` may be what failed
             withdraw_parts(id)
-            reason = str(error)
-            runs.end(id, "failed", reason)
+            runs.end(id, "failed", reason_to_show(error))
             raise
         note = _add_late_rejects(rejected, wanted, id)
     runs.end(id, "complete", note)
     return replace(report(current.refresh(at_once=True)), left_out=tuple(plan.all_left_out.items()))
+
+
+def _as_resumed(wanted: Import, before: Run) -> Import:
+    """Return an import as its run is resumed: with the moment of its beginning, so that it makes the same requests.
+
+    Raises:
+        InputError: the run cannot be resumed.
+
+    """
+    if wanted.kind in UPSERTS:
+        why = "it has changed the catalog it compared with"
+    elif forgotten := get_ledger().count_forgotten(get_runs().jobs(before.id)):
+        why = f"the outcome of {forgotten:,} of its parts is forgotten after two weeks, and they would be sent again"
+    else:
+        moment = datetime.fromisoformat(before.asked["options"]["moment"])
+        return replace(wanted, options=replace(wanted.options, moment=moment))
+    raise InputError("import", [f"run {before.id} cannot be resumed, since {why}: start a new run"])
 
 
 def _add_late_rejects(rejected: Rejects, wanted: Import, run: str) -> str:
@@ -220,8 +230,9 @@ def _add_late_rejects(rejected: Rejects, wanted: Import, run: str) -> str:
             if wanted.kind in UPSERTS
             else f"resume the run to have the reject file: the same klaviyo import with --run {run}"
         )
-        foreseen = isinstance(error, KlaviyoError)
-        what = str(error) if foreseen else f"The reject file cannot be written: {type(error).__name__}."
+        foreseen, what = isinstance(error, KlaviyoError), reason_to_show(error)
+        if not foreseen:
+            what = f"The reject file cannot be written: {what}."
         note = f"{what} Once that is mended, {again}"
         if not foreseen:
             get_runs().end(run, "complete", note)
@@ -257,17 +268,19 @@ class _RunState:
         self.run = self._read()
 
     def refresh(self, at_once: bool = False) -> Run:
-        """Record how much of the source has been read, and return the run."""
+        """Record and show how much of the source has been read, and return the run."""
         if at_once or time.monotonic() - self._refreshed_at >= PAUSE_S:
-            path = str(self._rejected.path) if self._rejected.written else ""
-            reasons = self._rejected.reasons
-            found = reasons.most_frequent()
-            get_runs().record_progress(
-                self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts
-            )
+            self.record()
             self.run = self._read()
             self._progress(self.run)
         return self.run
+
+    def record(self) -> None:
+        """Record how much of the source has been read, and which rows were rejected."""
+        path = str(self._rejected.path) if self._rejected.written else ""
+        reasons = self._rejected.reasons
+        found = reasons.most_frequent()
+        get_runs().record_progress(self._id, path, found, [reasons.rows(reason) for reason, _ in found], **self.counts)
 
     def _read(self) -> Run:
         self._refreshed_at = time.monotonic()

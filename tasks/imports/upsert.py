@@ -6,7 +6,7 @@ Klaviyo's bulk jobs create or update, never both. So what is there is read first
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,10 +15,11 @@ from tasks.catalog_categories import get_catalog_categories
 from tasks.catalog_items import get_catalog_items
 from tasks.catalog_variants import get_catalog_variants
 from tasks.imports.kinds import KINDS, Kind, catalog_id
-from tasks.imports.parts import Part
-from tasks.imports.plan import Plan
+from tasks.imports.options import Options
+from tasks.imports.parts import Part, Splitter
+from tasks.imports.plan import Plan, compile_plan
 from tasks.imports.rejects import Rejected
-from tasks.jobs.rows import format_rows, parse_rows
+from tasks.jobs.rows import parse_rows
 from tasks.rules import value_at
 from worker.action import Action
 from worker.api.paging import attributes
@@ -46,70 +47,38 @@ class Routed:
     unchanged: int = 0
 
 
-class _Collected:
-    """Items for one action, until they fill a part."""
-
-    def __init__(self, action: str, most: int) -> None:
-        self.action = action
-        self._most = most
-        self._items: list[Any] = []
-        self._rows: list[int] = []
-
-    def add(self, row: int, item: Any) -> bool:
-        """Take one more; whether it fills the part."""
-        self._items.append(item)
-        self._rows.append(row)
-        return len(self._items) == self._most
-
-    def part(self, number: int, document: Any, path: tuple[str, ...], type: str) -> Part | None:
-        """What was collected, as a request like ``document``."""
-        if not self._items:
-            return None
-        body = orjson.loads(orjson.dumps(document))
-        body["data"]["type"] = type
-        value_at(body, path[:-1])[path[-1]] = self._items
-        part = Part(number, orjson.dumps(body), format_rows(self._rows))
-        self._items, self._rows = [], []
-        return part
-
-
 def route(made: Iterable[Part | Rejected], plan: Plan, account: str) -> Iterator[Routed | Rejected]:
     """Route the items of these parts to the action that creates or updates them."""
     create = plan.kind
     update = KINDS[create.name.replace("create_", "update_")]
     there = read_existing(READ[create.name], account)
-    new, changed = _Collected(create.action, create.max_items), _Collected(update.action, update.max_items)
-    document: Any = {}
+    new, changed = Splitter(plan), Splitter(compile_plan(update.name, None, Options()))
     number = unchanged = 0
 
-    def full(collected: _Collected) -> Routed:
+    def routed(kind: Kind, parts: Iterable[Part]) -> Iterator[Routed]:
         nonlocal number, unchanged
-        number += 1
-        kind = create if collected is new else update
-        part = collected.part(number, document, create.path, str(kind.declaration.type))
-        routed, unchanged = Routed(collected.action, part, unchanged), 0
-        return routed
+        for part in parts:
+            number += 1
+            before, unchanged = unchanged, 0
+            yield Routed(kind.action, replace(part, number=number), before)
 
     for each in made:
         if isinstance(each, Rejected):
             yield each
             continue
-        document = orjson.loads(each.body)
-        for row, item in zip(parse_rows(each.rows), value_at(document, create.path), strict=True):
-            id = catalog_id(item["attributes"]["external_id"])
-            if (known := there.get(id)) is None:
-                if new.add(row, item):
-                    yield full(new)
+        items = value_at(orjson.loads(each.body), create.path)
+        for row, item in zip(parse_rows(each.rows), items, strict=True):
+            known = there.get(catalog_id(item["attributes"]["external_id"]))
+            if known is None:
+                yield from routed(create, new.add([row], orjson.dumps(item)))
             elif differs(wanted := as_update(item, update), orjson.loads(known)):
-                if changed.add(row, wanted):
-                    yield full(changed)
+                yield from routed(update, changed.add([row], orjson.dumps(wanted)))
             else:
                 unchanged += 1
-        value_at(document, create.path[:-1])[create.path[-1]] = []
-    for collected in (new, changed):
-        routed = full(collected)
-        if routed.part is not None or routed.unchanged:
-            yield routed
+    yield from routed(create, new.rest())
+    yield from routed(update, changed.rest())
+    if unchanged:
+        yield Routed(create.action, None, unchanged)
 
 
 def read_existing(read: Action[Any], account: str) -> dict[str, bytes]:

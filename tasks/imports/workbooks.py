@@ -6,6 +6,7 @@ sheet in memory; a workbook has at most 1,048,576 rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import chain, islice
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from tasks.imports.headers import HEADER_ROWS, rows_above_header
 from worker.errors import SourceError
+
+#: A number with a point that could stand between groups of digits.
+_GROUPED = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
 def rows_of(path: Path, name: str, most: int) -> Generator[list[list[str]], None, None]:
@@ -54,7 +58,12 @@ def _text(cell: int | float | str | bool | time | date | datetime | timedelta) -
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else _point(repr(cell))
     if isinstance(cell, date | time):
         return cell.isoformat()
     return str(cell)
+
+
+def _point(number: str) -> str:
+    """Return a number so that its point is no thousands separator, as that of 9.375 is where decimals have a comma."""
+    return f"{number}0" if _GROUPED.fullmatch(number) else number

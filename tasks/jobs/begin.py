@@ -71,6 +71,7 @@ class Begin(Opening):
         )
         request, repeat = declaration.request(params), declaration.repeat_of(params)
         alias, lane = account(get_settings(), self.account).alias, lane_of(self.request)
+        delay = delay_of(self.request)
         # The process that publishes the last step may be running another task by then.
         continuation: Any = self.replace(settle_job.si().set(**Place(alias, lane).options(), **kept_context()))
         news, released = get_ledger().open(
@@ -78,13 +79,14 @@ class Begin(Opening):
             items=len(records(request.body, this.path)),
             once="" if repeat.blindly else repeat.note, continuation=continuation,
             expires=until_of(self.request), stamps=self.request.stamps,
+            eta=get_ledger().now() + delay if delay else None,
         )  # fmt: skip
         if get_governor().revoked(id):
             # Revoked just now, perhaps before the job was in the ledger.
             revoke(app, id)
         elif news:
             show_state(id, "SPAWNING")
-        go_on(*released, after=delay_of(self.request))
+        go_on(*released)
         raise Ignore("the job goes on in its own steps")
 
     def on_replace(self, sig: Signature[Any]) -> Any:

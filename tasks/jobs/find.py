@@ -2,7 +2,8 @@
 
 Candidates are jobs in Klaviyo's list that began since, belong to none of ours and have as many records. Their records
 are compared with ours. If none matches, the list is read once more a while later, since Klaviyo may still have been
-working on the request. If none matches then, the request has not arrived, and it is sent again.
+working on the request. If none matches then, the request has not arrived, and it is sent again. If one shows no records
+until the job's deadline, the outcome is unknown.
 """
 
 from __future__ import annotations
@@ -114,8 +115,7 @@ class Find(AskingStep[Search]):
         if isinstance(error, NotFound):
             self._check_next(job, kind, about)
             return
-        now = get_ledger().now()
-        if now - (job.sent or now) > (get_settings().job_deadline or kind.deadline_s):
+        if _is_overdue(job, kind):
             self._end_as_unknown(job, kind, f"the search for it failed: {error}")
         else:
             remind(f"job|{job.id}", get_settings().backoff_max_seconds)
@@ -156,15 +156,16 @@ class Find(AskingStep[Search]):
             return
         (job_id, where), *rest = search.candidates
         search = replace(search, candidate=job_id, candidates=rest)
-        if kind.contents is None:
-            self._accept(job, kind, search)
-        elif where == NOWHERE:
-            if all(each[1] == where for each in rest):
+        if where == NOWHERE:
+            if _is_overdue(job, kind):
+                self._end_as_unknown(job, kind, "one of Klaviyo's jobs that it may be has shown no records")
+            elif all(each[1] == where for each in rest):
                 retry = Search(job.id, kind.name, rounds=search.rounds + 1, second=search.second)
                 self._begin(job, kind, retry, min(MIN_RETRY_S * 2**search.rounds, MAX_RETRY_S))
             else:
                 self._check_next(job, kind, replace(search, candidates=[*rest, (job_id, where)]))
         else:
+            assert kind.contents is not None, "a job is recognised by its records"
             action, extra = (kind.errors, {}) if where == ERRORS and kind.errors else kind.contents
             self._ask(job, action, {**by_id(action, job_id), **extra}, search)
 
@@ -207,6 +208,12 @@ class Find(AskingStep[Search]):
         failure = {"type": OutcomeUnknown.__name__, "args": list(unknown.args)}
         _, released = get_ledger().end(job.id, "unknown", failure=failure)
         go_on(job.id, *released)
+
+
+def _is_overdue(job: Job, kind: JobKind) -> bool:
+    """Return True if a job was sent so long ago that it is no longer searched for."""
+    now = get_ledger().now()
+    return now - (job.sent or now) > (get_settings().job_deadline or kind.deadline_s)
 
 
 def _where_records_are(kind: JobKind, attributes: dict[str, Any]) -> str:

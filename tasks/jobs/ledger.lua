@@ -32,7 +32,7 @@ end
 local GRACE_MS = 15000     -- after a change of state: for whoever made it to publish the next step
 local DURATIONS_KEPT = 20  -- of the last jobs of a kind
 local SMALL_BYTES = 65536  -- up to which a packed request is kept until its job is settled
-local KEPT_S = 7 * 86400   -- how long a settled job is kept: as long as Klaviyo keeps one
+local KEPT_S = 7 * 86400   -- how long a settled job is kept: as long as Klaviyo keeps one; an import's part twice that
 
 local function call(...) return redis.call(...) end
 local function job(id) return P .. 'job:' .. id end
@@ -208,9 +208,13 @@ local function settle(id, status, outcome, landed, rejected, unknown, rejects)
   call('ZREM', P .. 'overdue', 'job|' .. id)
   call('ZREM', P .. 'jobs:open:' .. group, id)
   count(id, run or '', landed, rejected, unknown, rejects)
-  if run and run ~= '' then call('HINCRBY', P .. 'run:' .. run, 'settled', 1) end
-  call('EXPIRE', job(id), KEPT_S)
-  call('EXPIRE', job(id) .. ':rejects', KEPT_S)
+  local kept = KEPT_S
+  if run and run ~= '' then
+    call('HINCRBY', P .. 'run:' .. run, 'settled', 1)
+    kept = 2 * KEPT_S  -- an import that is resumed must know what has landed
+  end
+  call('EXPIRE', job(id), kept)
+  call('EXPIRE', job(id) .. ':rejects', kept)
   return { 1, fill(group, cap) }
 end
 

@@ -42,7 +42,7 @@ class Job:
     import it belongs to, ``rows`` which row of the source each of its ``items`` comes from. ``once`` says what to check
     before it is sent again, if that could do harm; ``tries`` counts how often it was. ``continuation`` is the
     signature that is published when it has ended. ``landed``, ``rejected`` and ``unknown`` count an import's records.
-    It is not begun after it ``expires``. ``stamps`` are those of the task that began it.
+    It is not begun before its ``eta``, nor after it ``expires``. ``stamps`` are those of the task that began it.
     """
 
     id: str
@@ -72,6 +72,7 @@ class Job:
     unknown: int = 0
     expires: float | None = None
     stamps: dict[str, Any] | None = None
+    eta: float | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -143,16 +144,19 @@ class Ledger:
         continuation: Mapping[str, Any] | None = None,
         expires: float | None = None,
         stamps: Mapping[str, Any] | None = None,
+        eta: float | None = None,
     ) -> tuple[bool, list[str]]:
         """Enter a job that is to be spawned. Return True if it is new: a known id changes nothing.
 
         ``cap``: the most in progress, 0 for any number. ``once``: what to check before it is sent again, if that could
         do harm. ``continuation``: the signature to publish when it has ended. ``expires``: when it is no longer wanted.
+        ``eta``: when it may be begun.
         """
         fields = {
             "kind": kind, "account": account, "lane": lane, "rows": rows, "items": items, "request": packed(request),
             "once": once, "continuation": orjson.dumps(continuation) if continuation else b"",
             "expires": int(expires * 1000) if expires else b"", "stamps": orjson.dumps(stamps) if stamps else b"",
+            "eta": int(eta * 1000) if eta else b"",
         }  # fmt: skip
         arguments = self._arguments("open", (id, cap, run, int(working.is_set()), *_flat(fields)))
         done, released = run_for_caller(self._client, self._script, self._prefix, arguments)
@@ -291,6 +295,14 @@ class Ledger:
         return {id: _job(id, dict(zip(FIELDS, values, strict=True))) for id, values in found if values[0]}
 
     @waits_for_redis
+    def count_forgotten(self, ids: Collection[str]) -> int:
+        """Count those of these jobs that are no longer in the ledger."""
+        pipe = self._client.pipeline(transaction=False)
+        for id in ids:
+            pipe.exists(f"{self._prefix}job:{id}")
+        return pipe.execute().count(0) if ids else 0
+
+    @waits_for_redis
     def request(self, id: str) -> Request | None:
         """Return the request of a job; None once it is no longer needed."""
         content: Any = self._client.hget(f"{self._prefix}job:{id}", "request")
@@ -403,7 +415,7 @@ class Ledger:
 FIELDS = (
     "state", "kind", "account", "lane", "run", "rows", "items", "once", "tries", "opened", "sent", "accepted", "ended",
     "settled", "job_id", "status", "polled_ms", "counters", "outcome", "continuation", "failure", "landed", "rejected",
-    "unknown", "expires", "stamps",
+    "unknown", "expires", "stamps", "eta",
 )  # fmt: skip
 
 
@@ -427,7 +439,7 @@ def _job(id: str, raw: dict[str, bytes | None]) -> Job:
         number("items"), text("once"), number("tries"), time("opened") or 0.0, time("sent"), time("accepted"),
         time("ended"), time("settled"), text("job_id"), text("status"), number("polled_ms"), loaded("counters") or {},
         loaded("outcome"), loaded("continuation"), loaded("failure"),
-        number("landed"), number("rejected"), number("unknown"), time("expires"), loaded("stamps"),
+        number("landed"), number("rejected"), number("unknown"), time("expires"), loaded("stamps"), time("eta"),
     )  # fmt: skip
 
 

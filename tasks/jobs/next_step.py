@@ -31,14 +31,15 @@ class JobStep(Protocol):
 
 
 def go_on(*ids: str, after: float = 0.0) -> None:
-    """Publish the next step of these jobs, ``after`` seconds from now at the earliest."""
+    """Publish the next step of these jobs, ``after`` seconds from now at the earliest, and not before their time."""
     for job in get_ledger().jobs(ids).values():
         kind = JOB_KINDS[job.kind]
+        wait = max(after, job.eta - get_ledger().now()) if job.eta else after
         if name := step_for(job, kind):
             step: JobStep = registered(name)
-            step.publish(job, kind, after)
+            step.publish(job, kind, wait)
         watched = job.state in OPEN and kind.listing is not None
-        remind(f"job|{job.id}", None if watched else after + LOST_AFTER_S)
+        remind(f"job|{job.id}", None if watched else wait + LOST_AFTER_S)
 
 
 def step_for(job: Job, kind: JobKind) -> str | None:

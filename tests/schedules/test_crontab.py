@@ -159,14 +159,15 @@ def named(text, zone, start, end):
     """Return all due times of a crontab within a span, by trying every minute that clocks may show."""
     crontab, found = Crontab(text, zone), set()
     several = len(crontab.hour) * len(crontab.minute) > 1
+    _, _, of_month, _, of_week = text.split()
+    as_named = all if "*" in (of_month[0], of_week[0]) else any
     wall = start.replace(tzinfo=None, second=0) - timedelta(hours=40)
     while wall < end.replace(tzinfo=None) + timedelta(hours=15):
         if (
             wall.minute in crontab.minute
             and wall.hour in crontab.hour
-            and wall.day in crontab.day_of_month
             and wall.month in crontab.month_of_year
-            and wall.isoweekday() % 7 in crontab.day_of_week
+            and as_named((wall.day in crontab.day_of_month, wall.isoweekday() % 7 in crontab.day_of_week))
         ):
             shown = [wall.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1)]
             found |= {shown[0]} | ({max(shown)} if several else set())

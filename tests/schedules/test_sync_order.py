@@ -88,3 +88,17 @@ def test_a_run_ends_when_all_of_its_streams_have_and_says_which_failed(begun, st
 
     assert begun.ended == [ended]
     assert load(RUN).is_over
+
+
+@pytest.mark.parametrize("stream", ["lists", "campaign_values"])
+def test_a_sync_goes_on_even_if_the_worker_that_ended_a_stream_died_before_passing_that_on(begun, monkeypatch, stream):
+    ask(stream)
+    set_state(RUN, stream, "done")
+    published, reminded = [], []
+    monkeypatch.setattr(sync_requests.app, "send_task", lambda *task: published.append(task))
+    monkeypatch.setattr(sync.pull.reminders, "remind", lambda *what: reminded.append(what))
+
+    sync.Resume().run(f"default|{RUN}|{stream}")
+
+    assert published == [(sync_requests.START_STREAMS, (RUN,))]
+    assert reminded == [(f"sync|default|{RUN}|{stream}", None)]

@@ -58,6 +58,19 @@ def test_a_time_travels_as_text_with_an_offset():
     assert rules.moment("2026-01-02T03:04:05Z") == "2026-01-02T03:04:05+00:00"
 
 
+@pytest.mark.parametrize("offset", ["+14:00", "-12:00"])
+def test_a_time_may_be_in_the_easternmost_and_the_westernmost_zone(offset: str):
+    assert rules.moment(f"2026-01-02T03:04:05{offset}") == f"2026-01-02T03:04:05{offset}"
+
+
+@pytest.mark.parametrize("offset", ["+14:01", "-12:01", "+23:59"])
+def test_a_time_in_a_zone_that_is_nowhere_is_refused(offset: str):
+    with pytest.raises(ValueError, match="no time zone has this offset"):
+        rules.moment(f"2026-01-02T03:04:05{offset}")
+    with pytest.raises(ValueError, match="no time zone has this offset"):
+        rules.moment(datetime.fromisoformat(f"2026-01-02T03:04:05{offset}"))
+
+
 def test_a_day_travels_as_text():
     assert rules.day(date(1815, 12, 10)) == rules.day("1815-12-10") == "1815-12-10"
 

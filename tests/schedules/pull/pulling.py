@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from schedules.pull import pages as pull
 from schedules.store import runs
 from schedules.store.connection import reading
@@ -35,6 +37,12 @@ class Pulling:
         params, about = self.asked.pop(0)
         pull.page.request.update(began=0.0)
         pull.page.answered({"data": list(resources), "links": {"next": following}}, params, "default", about)
+
+    def refuse(self, error, about, params):
+        """Give an error instead of Klaviyo's answer, one that ends the run."""
+        with pytest.raises(type(error)):
+            pull.page.failed(error, params, "default", about)
+        pull.page.give_up(error, "default", about)
 
     def last(self, stream):
         with reading() as connection:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from schedules.pull import pages as pull
 from schedules.pull.pages import PageRef
@@ -123,17 +123,52 @@ def test_a_run_that_began_later_than_the_watermark_leaves_it_where_it_was(pullin
     assert mark("profiles") == began - CLOCK_MARGIN
 
 
+def test_a_partition_that_a_run_did_not_have_gets_no_watermark(pulling):
+    pulling.start_run("campaigns")
+    added = "channel=mobile_push,archived=True"
+    with transaction() as connection:  # as a version began the run that did not know this one
+        connection.execute(delete(sync_windows).where(sync_windows.c.partition == added))
+    while pulling.asked:
+        pulling.answer()
+
+    assert pulling.last("campaigns")["state"] == "done"
+    assert mark("campaigns", "channel=email,archived=True") is not None
+    assert mark("campaigns", added) is None
+
+
 def test_a_run_that_failed_moves_no_watermark_and_says_why(pulling):
     pulling.start_run("profiles")
     _, about = pulling.asked.pop()
 
-    with pytest.raises(Forbidden):
-        pull.page.failed(Forbidden("get_profiles", "default", 403, []), {}, "default", about)
+    pulling.refuse(Forbidden("get_profiles", "default", 403, []), about, {})
 
     assert mark("profiles") is None
     run = pulling.last("profiles")
     assert (run["state"], "403" in run["report"]["error"]) == ("failed", True)
     assert [how[3] is not None for how in pulling.told] == [True]
+
+
+def test_a_run_whose_page_is_given_up_has_failed_and_shows_nobodys_data(pulling):
+    pulling.start_run("profiles")
+    _, about = pulling.asked.pop()
+
+    pull.page.give_up(LookupError("ada@example.com"), "default", about)
+
+    run = pulling.last("profiles")
+    assert (run["state"], run["report"]) == ("failed", {"error": "LookupError"})
+    assert [how[3] for how in pulling.told] == ["LookupError"]
+
+
+def test_no_further_page_of_a_run_that_has_failed_is_read(pulling, monkeypatch):
+    monkeypatch.setattr(pull, "has_spare_budget", lambda *_: True)
+    pulling.start_run("events")
+    pulling.answer(*(event(f"E{n}", NOON - timedelta(days=30, seconds=-n)) for n in range(3)), following=cursor("b"))
+    (_, failing), (_, other) = pulling.asked
+    assert pull.page.needed(other)
+
+    pulling.refuse(Forbidden("get_events", "default", 403, []), failing, {})
+
+    assert not pull.page.needed(other)
 
 
 def test_a_full_scan_has_no_upper_bound_and_marks_what_it_has_not_seen_as_deleted(pulling):
@@ -298,13 +333,8 @@ def test_a_window_does_not_restart_for_ever(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
-    with pytest.raises(BadRequest):
-        pull.page.failed(
-            BadRequest("get_profiles", "default", 400, []),
-            {**params, "page_cursor": "b"},
-            "default",
-            replace(about, restarts=pull.MAX_RESTARTS),
-        )
+    often = replace(about, restarts=pull.MAX_RESTARTS)
+    pulling.refuse(BadRequest("get_profiles", "default", 400, []), often, {**params, "page_cursor": "b"})
 
     assert pulling.last("profiles")["state"] == "failed"
 
@@ -336,8 +366,7 @@ def test_a_missing_stream_fails(pulling):
     pulling.start_run("profiles")
     params, about = pulling.asked.pop()
 
-    with pytest.raises(NotFound):
-        pull.page.failed(NotFound("x", "default", 404, []), params, "default", about)
+    pulling.refuse(NotFound("x", "default", 404, []), about, params)
 
     assert pulling.last("profiles")["state"] == "failed"
 

@@ -92,8 +92,7 @@ def test_a_request_begins_its_own_run_even_if_the_one_it_waited_for_has_failed(d
     pull.resume("default|R2|profiles")
     _, about = during_a_run.asked.pop()
 
-    with pytest.raises(Forbidden):
-        pull.page.failed(Forbidden("get_profiles", "default", 403, []), {}, "default", about)
+    during_a_run.refuse(Forbidden("get_profiles", "default", 403, []), about, {})
 
     assert (during_a_run.told, during_a_run.resumed) == ([], [("default", "R2", "profiles")])
 

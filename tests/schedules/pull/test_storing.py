@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import pytest
-from celery.exceptions import Retry
+import redis
+from celery.exceptions import Ignore, Retry
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from schedules.pull import storing
@@ -15,16 +16,20 @@ from worker.steps import AskingStep
 class Stores(StoringStep):
     name = "test.stores"
     about = dict
+    account = "default"
 
     def answered(self, envelope, params, account, about):
         """Do nothing: the test says what happens."""
+
+    def give_up(self, error, account, about):
+        self.given_up.append((error, about))
 
 
 @pytest.fixture
 def step(monkeypatch):
     """A step whose answer cannot be written; what it puts off is recorded."""
     made = Stores()
-    made.waits = []
+    made.waits, made.given_up = [], []
     outage = SimpleNamespace(
         may_write=lambda: True,
         note_failure=lambda error: "it is away",
@@ -58,10 +63,21 @@ def test_a_page_that_cannot_be_written_now_is_read_again_when_the_store_is_back(
     assert stores.waits == [("get_profiles", "it is away", RETRY_DELAY_S)]
 
 
-def test_a_page_that_can_never_be_written_is_not_read_for_ever(step):
-    stores = step(DataError("INSERT", {}, ValueError("out of range")))
+@pytest.mark.parametrize("error", [DataError("INSERT", {}, ValueError("out of range")), LookupError("a mistake")])
+def test_a_page_that_can_never_be_written_is_not_read_for_ever(step, error):
+    stores = step(error)
 
-    with pytest.raises(DataError):
+    with pytest.raises(type(error)):
+        stores.run(action="get_profiles", params={}, run=7)
+
+    assert (stores.waits, stores.given_up) == ([], [(error, {"run": 7})])
+
+
+@pytest.mark.parametrize("error", [Retry("no budget"), Ignore("read before"), redis.ConnectionError("away")])
+def test_a_page_that_only_waits_is_not_given_up(step, error):
+    stores = step(error)
+
+    with pytest.raises(type(error)):
         stores.run(action="get_profiles", params={})
 
-    assert stores.waits == []
+    assert stores.given_up == []

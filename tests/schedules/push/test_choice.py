@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
@@ -51,11 +52,11 @@ def run(store):
 def selection(run, monkeypatch):
     monkeypatch.setattr("schedules.push.choice.current_time", lambda: NOW)
 
-    def make(catalog=None, marks=False, kind="catalog_items"):
+    def make(catalog=None, marks=False, kind="catalog_items", header=None):
         known = PUSH_KINDS[kind]
         read = catalog and SimpleNamespace(on=catalog.on, declaration=get_catalog_items.declaration)
         reading = PushKind(known.name, known.rows, known.update, known.delete, read)
-        plan = compile_plan(known.rows.name, None, Options())
+        plan = compile_plan(known.rows.name, header, Options())
         return Selection(reading, plan, PushedRecords("default", kind), run, marks)
 
     return make
@@ -146,6 +147,38 @@ def test_a_row_that_says_not_which_record_it_is_about_is_counted(selection):
     chosen = selection(Catalog(), marks=True)
 
     changes(chosen, [{"title": "Mug"}, wanted("A", "Mug")])
+
+    assert (chosen.tally.checked, chosen.tally.nameless) == (1, 1)
+
+
+def written(tmp_path, id):
+    """Return a file with one item, without a title."""
+    path = tmp_path / "items.csv"
+    path.write_text(f"external_id,title,description,url\n{id},,It holds tea.,https://shop.example\n")
+    return path
+
+
+@pytest.mark.parametrize("id", ["'00123", Decimal("00123"), 123])
+def test_the_record_of_a_rejected_row_is_known_by_its_id_however_that_is_written(selection, run, tmp_path, id):
+    key = "00123" if isinstance(id, str) else "123"
+    pushed(run - 1, **{key: digest(key, "Mug")})
+    in_file = isinstance(id, str)
+    source = open_rows(written(tmp_path, id) if in_file else [{"external_id": id}])
+    chosen = selection(Catalog(), marks=True, header=source.columns)
+
+    assert not [each for each in chosen.select_changes(source) if each]
+
+    assert (chosen.tally.checked, chosen.tally.nameless) == (1, 0)
+    with transaction() as connection:
+        assert PushedRecords("default", "catalog_items").missing_keys(connection, run) == []
+
+
+@pytest.mark.parametrize("id", ["NULL", "\\N", Decimal("1.5"), True])
+def test_an_id_that_is_none_does_not_say_which_record_a_row_is_about(selection, tmp_path, id):
+    source = open_rows(written(tmp_path, id) if isinstance(id, str) else [{"external_id": id}])
+    chosen = selection(Catalog(), marks=True, header=source.columns)
+
+    assert not [each for each in chosen.select_changes(source) if each]
 
     assert (chosen.tally.checked, chosen.tally.nameless) == (1, 1)
 

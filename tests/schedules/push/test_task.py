@@ -180,3 +180,25 @@ def test_a_push_takes_no_thread_from_the_jobs_that_it_waits_for_and_gives_back_i
     for _ in range(3):
         with pytest.raises(RuntimeError):
             carrying.carry_out(RuntimeError("it was carried out"))
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (SettingsError("there is no such list"), "there is no such list"),
+        (LookupError("ada@example.com"), "LookupError"),
+        (Ignore("push orders is waiting"), None),
+        (LeftBehind("push orders is interrupted"), None),
+    ],
+)
+def test_a_scheduled_run_ends_with_its_push_whatever_goes_wrong(carrying, monkeypatch, end, reason):
+    ended = []
+    monkeypatch.setattr(push_task.entry_runs, "begin_run", lambda *_: True)
+    monkeypatch.setattr(push_task.entry_runs, "end_run", lambda *how: ended.append(how))
+    carrying.end, run = end, "orders@2026-11-24T01:37:00Z"
+    step = type("Delivered", (PushStep,), {"task_id": run})()
+
+    with pytest.raises(type(end)):
+        step.run(name="orders")
+
+    assert ended == ([(run, False, reason)] if reason else [])

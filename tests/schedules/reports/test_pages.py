@@ -126,6 +126,15 @@ def test_a_day_is_requested_in_the_accounts_own_time_and_with_every_statistic(ni
     assert len(params["statistics"]) == 31
 
 
+def test_a_run_whose_page_is_given_up_has_failed_and_shows_nobodys_data(night):
+    night.start_run()
+
+    reports.page.give_up(LookupError("ada@example.com"), "default", night.asked[0][1])
+
+    assert (night.run()["state"], night.run()["report"]["error"]) == ("failed", "LookupError")
+    assert night.told == [("default", "R1", "campaign_values", "LookupError")]
+
+
 def test_the_pages_of_a_day_are_written_once_and_then_comes_the_day_before(night):
     night.start_run()
     night.answer([result("C1", 3)], following="https://a.klaviyo.com/api/campaign-values-reports?page_cursor=x")

@@ -112,9 +112,11 @@ def test_a_cut_window_ends_where_the_fresh_one_begins_and_is_cut_once(connection
     ]
 
 
-def test_the_start_of_a_partition_is_the_earliest_of_its_windows(connection, run):
-    assert runs.earliest_since(connection, run, "email") is None
-    assert runs.earliest_since(connection, run, "sms") == NOON - HOUR
+def test_a_partition_begins_where_its_first_window_does_however_that_was_cut(connection, run):
+    cut = NOON - HOUR / 2
+    assert runs.split_window(connection, run, SMS, cut, SyncWindow("sms", 7, cut, NOON))
+
+    assert runs.window_starts(connection, run) == {"email": None, "sms": NOON - HOUR}
 
 
 def test_the_windows_of_runs_that_ended_long_ago_are_pruned(connection, run):

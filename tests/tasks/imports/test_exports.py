@@ -228,6 +228,36 @@ def test_the_items_of_orders_are_events_of_their_own_where_that_is_asked_for():
     assert list(rejected) == [3]
 
 
+def test_the_cost_of_an_item_is_the_same_however_its_file_writes_numbers(tmp_path: Path):
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "Name;Email;Financial Status;Created at;Total;Currency;Lineitem quantity;Lineitem name;Lineitem price\n"
+        '#1;ada@example.com;paid;2024-05-23 14:30:00 +0200;"9,38";EUR;"0,75";Tea;"12,50"\n'
+    )
+
+    _, items, rejected, _ = taken(path, fixed={"metric": "Ordered Product"}, decimals="decimal-comma")
+
+    assert rejected == {}
+    assert [event(each)["value"] for each in items] == [9.375]
+
+
+def test_a_row_of_an_order_without_an_item_is_no_product_that_was_ordered(tmp_path: Path):
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "Name,Email,Financial Status,Created at,Total,Currency,Lineitem quantity,Lineitem name,Lineitem price\n"
+        "#1,ada@example.com,paid,2024-05-23 14:30:00 +0200,30,EUR,1,Mug,10\n"
+        "#1,ada@example.com,,,,,,,\n"
+        "#1,ada@example.com,,,,,2,Cup,10\n"
+    )
+
+    _, items, rejected, _ = taken(path, fixed={"metric": "Ordered Product"})
+
+    assert rejected == {}
+    assert [(event(each)["unique_id"], event(each)["properties"]["ProductName"]) for each in items] == [
+        ("#1-1", "Mug"), ("#1-3", "Cup"),
+    ]  # fmt: skip
+
+
 def test_an_order_that_was_turned_down_is_in_the_reject_file_with_all_its_rows_and_lands_once_mended(tmp_path: Path):
     text = (FILES / "shopify_orders.csv").read_text().replace(",1,Cup,20.00,", ",1,Cup,twenty,")
     path, out = tmp_path / "orders.csv", tmp_path / "rejects.csv"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import openpyxl
 import pytest
 
 from tasks.imports.interpretation import interpret
@@ -9,7 +12,7 @@ from tasks.imports.options import Options
 from tasks.imports.parts import Part, split_into_parts
 from tasks.imports.sources import Batch, Source
 from tests.tasks.action_samples import NOW
-from tests.tasks.imports.import_runs import Run, items_of
+from tests.tasks.imports.import_runs import Run, items_of, taken
 from worker.errors import InputError
 
 
@@ -84,3 +87,19 @@ def test_a_number_that_shows_its_own_decimal_mark_is_read_by_it_whatever_the_oth
     made = run("profiles", f"email,x\n{rows}", mapping=("x=properties.x:number",))
 
     assert [item["attributes"]["properties"]["x"] for item in made.items] == [1040, 40, 1234, 0.125]
+
+
+def test_the_numbers_of_a_workbook_are_what_they_are_however_its_texts_are_written(tmp_path: Path):
+    book = openpyxl.Workbook()
+    cells = [9.375, -250.125, 1234.567, 0.125, 12.5, 7, "1.234,50", "9.375"]
+    for row in [["email", "spent"], *([f"{number}@example.com", cell] for number, cell in enumerate(cells))]:
+        book.active.append(row)
+    book.save(tmp_path / "people.xlsx")
+
+    how = {"mapping": ("spent=properties.spent:number",), "decimals": "decimal-comma"}
+    _, people, rejected, _ = taken(tmp_path / "people.xlsx", **how)
+
+    assert rejected == {}
+    assert [each["properties"]["spent"] for each in people] == [
+        9.375, -250.125, 1234.567, 0.125, 12.5, 7, 1234.5, 9375,
+    ]  # fmt: skip

@@ -40,7 +40,7 @@ from tasks.jobs.isolate import MAX_HALVED_PARTS, isolate
 from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import JobOutcome, Ledger
 from tasks.jobs.records import records
-from worker.errors import BadRequest, Forbidden, SourceError
+from worker.errors import BadRequest, Forbidden, InputError, SourceError
 from worker.redis import replicas
 from worker.redis.connection import NotReplicated
 from worker.redis.patience import asking_redis_once
@@ -268,7 +268,7 @@ def people(at: Sending, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clean_s
     monkeypatch.setattr(running, "PAUSE_S", 0.0)
     for module in (running, reporting, rejecting):
         monkeypatch.setattr(module, "get_runs", lambda: at.runs)
-    for module in (reporting, rejecting):
+    for module in (running, reporting, rejecting):
         monkeypatch.setattr(module, "get_ledger", lambda: at.ledger)
 
     def make(*addresses: str) -> Import:
@@ -359,6 +359,21 @@ def test_an_import_whose_parts_a_failover_has_lost_is_not_complete(
     found = at.runs.run("P")
     assert found is not None
     assert found.state == "failed"
+
+
+def test_a_run_of_whose_parts_the_outcome_is_forgotten_is_not_resumed(
+    at: Sending, people: Callable[..., Import], client: redis.Redis
+) -> None:
+    wanted = people("ada@example.com")
+    run_import(wanted, run="P", progress=turned_down(at))
+    ended = at.runs.run("P")
+    client.delete("klaviyo:job:P-000001")
+
+    with pytest.raises(InputError, match=r"run P cannot be resumed, .* of 1 of its parts .*: start a new run"):
+        run_import(wanted, run="P")
+
+    assert at.runs.run("P") == ended
+    assert at.ledger.job("P-000001") is None
 
 
 def test_the_halves_of_one_part_do_not_stand_for_another_that_a_failover_has_lost(
@@ -541,3 +556,23 @@ def test_an_unforeseen_error_in_writing_the_reject_file_does_not_leave_a_run_run
     assert run is not None
     assert (run.state, run.rejected) == ("complete", 1)
     assert "cannot be written" in run.reason
+
+
+@pytest.mark.parametrize("at_row", [True, False])
+def test_an_unforeseen_error_ends_a_run_and_shows_nobodys_data(
+    at: Sending, people: Callable[..., Import], at_row: bool
+) -> None:
+    def fail(*_: object) -> Any:
+        raise LookupError("ada@example.com")
+
+    def rows() -> Iterator[dict[str, str]]:
+        yield {"email": "ada@example.com"}
+        fail()
+
+    wanted = replace(people(), rows=rows()) if at_row else people("ada@example.com")
+    with pytest.raises(LookupError):
+        run_import(wanted, run="P", **({} if at_row else {"progress": fail}))
+
+    run = at.runs.run("P")
+    assert run is not None
+    assert (run.state, run.reason) == ("failed", "LookupError")

@@ -6,6 +6,7 @@ from tasks.imports import upsert
 from tasks.imports.kinds import KINDS, catalog_id
 from tasks.imports.run import Import, route_parts
 from tasks.imports.upsert import as_update, differs
+from tasks.jobs.rows import parse_rows
 
 MUG = {"type": "catalog-item", "attributes": {"external_id": "M1", "integration_type": "$custom", "title": "Mug"}}
 BLUE = {
@@ -41,20 +42,38 @@ def test_relationships_are_not_read_with_what_is_there_so_they_are_always_sent()
     assert differs(update, {"title": "Mug"})
 
 
+def routed(monkeypatch, rows, there):
+    """Return what becomes of these rows if this is there."""
+    monkeypatch.setattr(upsert, "read_existing", lambda read, account: there)
+    monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
+    wanted = Import("upsert_catalog_items", rows)
+    return list(route_parts(wanted, *wanted.open()))
+
+
 def test_what_is_new_is_created_what_differs_updated_and_the_rest_left_alone(monkeypatch):
     rows = [
         {"external_id": id, "title": "Tea", "description": "Green", "url": "https://example.com"}
         for id in ("NEW", "SAME", "OTHER")
     ]
     there = {catalog_id("SAME"): orjson.dumps(rows[1]), catalog_id("OTHER"): orjson.dumps({**rows[2], "title": "Mug"})}
-    monkeypatch.setattr(upsert, "read_existing", lambda read, account: there)
-    monkeypatch.setattr("tasks.imports.run.account", lambda *_: None)
-    wanted = Import("upsert_catalog_items", rows)
-
-    found = list(route_parts(wanted, *wanted.open()))
+    found = routed(monkeypatch, rows, there)
 
     assert [(each.action, each.part and each.part.rows) for each in found] == [
         ("bulk_create_catalog_items", "1"),
         ("bulk_update_catalog_items", "3"),
     ]
     assert sum(each.unchanged for each in found) == 1
+
+
+def test_no_part_is_larger_than_klaviyo_takes(monkeypatch):
+    rows = [
+        {"external_id": f"{n}", "title": "Tea", "description": "x" * 60_000, "url": "https://example.com"}
+        for n in range(240)
+    ]
+    there = {catalog_id(row["external_id"]): b"{}" for row in rows[::2]}
+
+    found = routed(monkeypatch, rows, there)
+
+    assert [each.part.number for each in found] == [1, 2, 3, 4]
+    assert max(len(each.part.body) for each in found) <= KINDS["create_catalog_items"].max_bytes
+    assert sum(len(parse_rows(each.part.rows)) for each in found) == len(rows)

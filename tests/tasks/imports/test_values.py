@@ -234,13 +234,19 @@ def test_an_offset_is_hours_or_hours_and_two_digits_of_minutes(offset: str, hour
     assert read == datetime(2024, 5, 23, 14, 30, tzinfo=timezone(timedelta(hours=hours)))
 
 
-@pytest.mark.parametrize(
-    "offset", ["+1:3", "+12:3", "+1:", "+12:", "UTC+1:3", "+2:60", "+15", "+01:2:3", "+", "+12345"]
-)
+@pytest.mark.parametrize("offset", ["+1:3", "+12:3", "+1:", "+12:", "UTC+1:3", "+2:60", "+01:2:3", "+", "+12345"])
 def test_an_offset_that_is_none_is_rejected_with_its_time(offset: str):
     for day in ("23.05.2024", "2024-05-23", "June 3, 2024"):
         with pytest.raises(ValueError, match="this is not a date or time that can be read"):
             parse_date_or_time(f"{day} 14:30 {offset}")
+
+
+@pytest.mark.parametrize("offset", ["+15:00", "+14:01", "-12:01", "-1300", "+99:00"])
+def test_a_time_in_a_zone_that_is_nowhere_is_rejected_however_it_is_written(offset: str):
+    for cell in (f"2024-05-23T14:30:00{offset}", f"23.05.2024 14:30 {offset}", f"June 3, 2024 14:30 {offset}"):
+        assert normalise_moments([cell]) is None
+        with pytest.raises(ValueError, match=r"no time zone has this offset|this is not a date or time"):
+            parse_date_or_time(cell)
 
 
 def test_day_and_month_are_distinguished_by_evidence_and_never_guessed():
@@ -266,7 +272,7 @@ def test_every_form_of_a_time_is_read_as_that_time(moment: datetime):
     assert parse_date_or_time(moment.strftime("%m/%d/%Y %I:%M:%S %p"), "month-first") == moment
 
 
-OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "-00:00", "+0100", ""])
+OFFSETS = st.sampled_from(["Z", "+00:00", "+02:00", "-03:30", "+14:00", "-12:00", "-00:00", "+0100", ""])
 
 
 @settings(max_examples=300)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.jobs.find import CLOCK_SKEW_S, Find, Search
+from tasks.jobs.kinds import JOB_KINDS
 from tasks.jobs.ledger import Job
 from worker.errors import NotFound
 from worker.settings import get_settings
@@ -108,6 +109,18 @@ def test_a_job_without_records_yet_is_searched_for_a_second_time_only_once(steps
     listed_again(steps)
 
     assert (steps.job().sent, steps.asked, steps.gone_on) == (None, [], ["job"])
+
+
+def test_a_job_is_not_searched_for_for_ever_among_those_that_show_no_records(steps: Any, job: Job):
+    queued = theirs("K1", job.sent or 0, status="queued", completed_count=0)
+    listed(steps, queued)
+    steps.wait(JOB_KINDS[NAME].deadline_s + 1)
+
+    listed_again(steps, queued)
+
+    ended = steps.job()
+    assert (ended.state, ended.status, steps.asked) == ("ended", "unknown", [])
+    assert "has shown no records" in str(ended.failure["args"])
 
 
 def test_a_job_that_is_nowhere_is_sent_again(steps: Any, job: Job):

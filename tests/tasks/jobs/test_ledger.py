@@ -485,3 +485,13 @@ def test_jobs_that_are_not_settled_are_counted_those_that_wait_for_a_slot_by_the
         (KIND, "waiting", 1),
         ("bulk_create_coupon_codes", "spawning", 1),
     }
+
+
+@pytest.mark.parametrize(("run", "days"), [("", 7), ("R", 14)])
+def test_a_part_of_an_import_is_kept_as_long_as_its_import_can_be_resumed(ledger, client, run, days):
+    opened(ledger, run=run)
+    ledger.mark_sending("job", LEASE)
+    ledger.end("job", "refused", failure={"type": "BadRequest", "args": []})
+    ledger.settle("job", JobOutcome("refused", {}, rejected=1, rejects=[{"row": 1}]))
+
+    assert {client.ttl(f"klaviyo:job:job{of}") for of in ("", ":rejects")} == {days * 86_400}

@@ -62,6 +62,20 @@ def test_an_accepted_job_is_resumed_by_its_watcher_alone(steps: Any, published: 
     assert overdue_after(steps, LOST_AFTER_S + 60) == [f"watch|{group('default', NAME)}"]
 
 
+def test_a_job_is_sent_no_earlier_than_its_time_whoever_goes_on_with_it(steps: Any, monkeypatch: pytest.MonkeyPatch):
+    waits: list[tuple[str, float]] = []
+    step = SimpleNamespace(publish=lambda job, kind, after: waits.append((job.id, after)))
+    monkeypatch.setattr(next_step, "registered", lambda name: step)
+    steps.opened("later", eta=steps.ledger.now() + 7_200)
+    steps.opened("now")
+
+    go_on("later", "now")
+    assert overdue_after(steps, LOST_AFTER_S + 60) == ["job|now"]
+    see_to(["job|later"])  # as one does whose worker died before it published the step
+
+    assert waits == [("later", 7_200), ("now", 0), ("later", 7_140 - LOST_AFTER_S)]
+
+
 def test_a_step_that_is_never_taken_is_published_once_more(steps: Any, published: list[Any]):
     steps.opened()
     go_on("job")
