@@ -31,7 +31,7 @@ function ops.board(carrier, ttl, holder)
       end
     end
     if #left > 0 then
-      alight(left)
+      alight(left, going)
       close_leases(ids_of(left), false)
       call('DEL', key('riders', carrier))
       if #items > 0 then call('RPUSH', key('riders', carrier), unpack(items)) end
@@ -84,7 +84,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   call('ZREM', index, tag)
   call('HDEL', P .. 'riding', carrier)
   call('DEL', key('riders', carrier))
-  alight(riders)
+  alight(riders, {})
   close_leases(ids_of(riders), false)
   local adopted = end_request(carrier, used, limit, remaining, reset, block, accepted_key, unanswered, reason)
   for _, each in ipairs(riders) do
@@ -129,13 +129,13 @@ function ops.hand_over(unacked, index, tag, carrier, ...)
   if not riding or call('HGET', P .. 'holder', carrier) ~= tag then return 0 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
-  local named, staying, items = {}, {}, {}
+  local named, going, staying, items = {}, {}, {}, {}
   for _, id in ipairs({ ... }) do named[id] = true end
   for _, each in ipairs(riders_of(carrier)) do
     if named[each.id] then
+      going[#going + 1] = each
       items[#items + 1] = each.id .. '\n' .. each.stored
     else
-      each.share = ''
       staying[#staying + 1] = each
     end
   end
@@ -144,8 +144,9 @@ function ops.hand_over(unacked, index, tag, carrier, ...)
   call('HSET', P .. 'riding', carrier, '@' .. riding)
   call('ZREM', P .. 'claimed', unpack({ ... }))
   if #staying > 0 then
-    alight(staying)
+    alight(staying, going)
     close_leases(ids_of(staying), false)
+    for _, each in ipairs(staying) do each.share = '' end
     back_in_line(staying, now)
   end
   close_leases({ carrier }, false)
