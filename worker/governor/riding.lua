@@ -20,15 +20,23 @@ function ops.board(carrier, ttl, holder)
       turn_back(carrier)
       return {}
     end
-    local left, items = {}, {}
+    local left, items, repeatable = {}, {}, true
     for _, each in ipairs(riders) do
       local expires = tonumber(call('HGET', P .. 'expires', each.id))
-      if expires and expires <= now or call('EXISTS', key('revoked', each.id)) == 1 then
+      local once = part_of(each.share).once
+      local sent = once and call('EXISTS', key('sent', each.id)) == 1
+      if sent or expires and expires <= now or call('EXISTS', key('revoked', each.id)) == 1 then
         left[#left + 1] = each
       else
+        repeatable = repeatable and not once
         going[#going + 1] = each
         items[#items + 1] = each.id .. '\n' .. each.stored
       end
+    end
+    -- Whoever has sent them may not have said so yet.
+    if not repeatable and is_reunion(born()) then
+      turn_back(carrier)
+      return {}
     end
     if #left > 0 then
       alight(left, going)

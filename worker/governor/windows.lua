@@ -105,6 +105,9 @@ local function born()
   return now
 end
 
+-- Whether another server was the primary a moment ago, so that workers are still telling of what they have under way.
+local function is_reunion(birth) return missing > 0 and now < birth + REUNION_MS end
+
 -- How many answers of a ring, of the newest `most`, are not older than a moment.
 local function answered_since(ring, moment, most)
   local low, high = 0, math.min(most, call('LLEN', ring))
@@ -171,7 +174,7 @@ end
 -- blocked: until when the line is; most: how many may follow it at once.
 local function next_grant(spec, birth, lane, blocked, most)
   local at = blocked
-  if missing > 0 and now < birth + REUNION_MS then return nil, birth + REUNION_MS end
+  if is_reunion(birth) then return nil, birth + REUNION_MS end
   for _, b in ipairs(spec.buckets) do
     local ring = key('ring', b.name)
     if b.flight > 0 and now < birth + PROBATION_MS and call('LLEN', ring) == 0 then
