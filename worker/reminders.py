@@ -14,7 +14,8 @@ from celery.utils.log import get_logger
 
 from worker.errors import KlaviyoError
 from worker.governor import EVEN_IF_FULL, KEY_PREFIX
-from worker.redis.connection import get_redis
+from worker.process.left_behind import LeftBehind
+from worker.redis.connection import AWAY, get_redis
 from worker.redis.patience import waits_for_redis
 
 logger = get_logger(__name__)
@@ -80,11 +81,19 @@ def sees_to(kind: str) -> Callable[[Callable[[str], None]], Callable[[str], None
 
 
 def see_to(reminders: Iterable[str]) -> None:
-    """Have these seen to, each by whoever owns its kind."""
+    """Have these seen to, each by whoever owns its kind.
+
+    Raises:
+        LeftBehind, redis.ConnectionError, redis.TimeoutError: Redis is away.
+
+    """
     for reminder in reminders:
         kind, _, which = reminder.partition("|")
         try:
             _seen_to_by[kind](which)
-        except (KlaviyoError, LookupError, ValueError) as error:
+        except (LeftBehind, *AWAY):
+            raise
+        except Exception as error:
             # The others are not to wait for it; it comes again after a while.
-            logger.error("%s could not be seen to: %s", reminder, error)
+            surprise = not isinstance(error, (KlaviyoError, LookupError, ValueError))
+            logger.error("%s could not be seen to: %s", reminder, error, exc_info=surprise)

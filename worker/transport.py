@@ -177,12 +177,14 @@ class QoS(stock.QoS):
         stored: Any = get_redis().hget(self.unacked_key, tag)
         try:
             message, _, queue = loads(bytes_to_str(stored)) if stored else ({}, "", "")
-        except ValueError:
+            headers, properties = message.get("headers", {}), message.get("properties", {})
+            headers["redelivered"] = redelivered
+            properties.setdefault("delivery_info", {})["redelivered"] = redelivered
+        except (ValueError, TypeError, AttributeError):
+            # Left where it is, it would keep all behind it from being put back.
+            logger.error("A message that a worker held when it died was dropped: it is not one of Celery's.")
             self.drop([tag])
             return
-        headers, properties = message.get("headers", {}), message.get("properties", {})
-        headers["redelivered"] = redelivered
-        properties.setdefault("delivery_info", {})["redelivered"] = redelivered
         found = headers.get(HEADER)
         wait = found if isinstance(found, dict) else {}
         # Another publisher's header may only look like ours: a worker finds out what becomes of such a task.
@@ -190,7 +192,8 @@ class QoS(stock.QoS):
         delivery = Delivery(self.unacked_key, self.unacked_index_key, tag)
         line, lane = ((wait["line"], wait["spec"]), wait["lane"]) if ours else (None, "")
         together = together_of(wait) if ours else ALONE
-        get_governor().restore(delivery, queue, line, lane, headers.get("id") or "", dumps(message), together)
+        task_id = id if isinstance(id := headers.get("id"), str) else ""
+        get_governor().restore(delivery, queue, line, lane, task_id, dumps(message), together)
 
     def drop(self, tags: list[str]) -> None:
         """Remove the records of deliveries that nobody will acknowledge."""

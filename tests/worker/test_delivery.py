@@ -170,6 +170,23 @@ def test_what_a_living_worker_holds_is_not_taken_from_it(worker):
     assert worker.on_record() == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [b'{"headers', b"7", b'[7, "", "x"]', b'[{"headers": null}, "", "x"]', b'[{"headers": {"id": ["x"]}}, "", "x"]'],
+)
+def test_a_record_that_nobody_can_read_keeps_no_other_from_being_put_back(worker, record):
+    worker.publish("one")
+    worker.take()
+    worker.dies()
+    worker.client.hset(UNACKED, "odd", record)
+    worker.client.zadd(UNACKED_INDEX, {"odd": 0})
+
+    worker.channel.qos.restore_visible()
+
+    assert worker.take() == ["one"]
+    assert not worker.client.hexists(UNACKED, "odd")
+
+
 def test_a_worker_that_was_taken_for_dead_does_not_bring_back_what_it_has_lost(worker):
     worker.publish("one")
     worker.take()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.soak import sized
-from tests.worker.governing import answer, known, line, publish, ref, released
+from tests.worker.governing import LEASE_MS, answer, known, line, parked, publish, ref, released
 from tests.worker.simulation import LEASE, Simulation
 from worker.governor import Governor
 from worker.governor.terms import Delivery
@@ -195,6 +195,27 @@ def test_what_must_not_be_repeated_is_not_sent_again_by_a_primary_that_has_forgo
     governor.tick()
 
     assert governor.claim("task", 60_000, True, "holder").state == "unknown"
+
+
+def test_what_must_not_be_repeated_waits_until_workers_have_told_a_new_primary_what_they_sent(governor, client, clock):
+    each = line("75/s 750/m")
+    known(governor, clock, each)
+    governor._call("history", "first")
+    publish(governor, each, "once", "sent", "any")  # granted, and claimed and sent where no replica has heard of it
+    governor.beat("worker", 1_000, QUEUES, 10**6)
+    governor._call("history", "second")
+
+    assert governor.claim("any", LEASE_MS, False, "holder").state == "ok"
+    assert governor.claim("once", LEASE_MS, True, "holder").state == "none"
+    assert governor.claim("sent", LEASE_MS, True, "holder").state == "none"
+
+    for name in ("once", "sent"):
+        parked(client, governor, each, name)
+    governor._call("under_way", "sent", "", "", "", 0, 1)
+    clock.wait(3)
+    governor.tick()
+    assert governor.claim("once", LEASE_MS, True, "holder").state == "ok"
+    assert governor.claim("sent", LEASE_MS, True, "holder").state == "unknown"
 
 
 def test_the_same_primary_changes_nothing(governor, client, clock):

@@ -53,6 +53,26 @@ def test_the_tasks_leave_room_for_a_process_that_waits_to_send_itself(client, go
     assert governor.reserve(ref(each), "now-1", LEASE_MS) == 0
 
 
+def test_the_tasks_take_the_room_of_a_process_that_has_given_up_waiting(client, governor, clock):
+    each = line("60/s 2/m")
+    known(governor, clock, each)
+    for name, seconds in (("one", 50), ("two", 9)):
+        publish(governor, each, name)
+        answer(governor, name)
+        clock.wait(seconds)
+    released(client, each)
+    assert governor.reserve(ref(each), "now-1", LEASE_MS) == pytest.approx(1, abs=0.1)
+    publish(governor, each, "three")
+
+    clock.wait(1.1)
+    governor.tick()
+    assert released(client, each) == []
+
+    clock.wait(2)
+    governor.tick()
+    assert released(client, each) == ["three"]
+
+
 def test_the_slots_of_workers_are_known_until_they_sign_off(governor):
     assert set(governor.slots()) == set(QUEUES)
 

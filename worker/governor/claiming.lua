@@ -37,6 +37,11 @@ function ops.claim(id, ttl, unrepeatable, holder)
     close_lease(id, false)
     return { 'unknown', used('attempts'), '', 0 }
   end
+  -- Whoever has sent it may not have said so yet.
+  if unrepeatable == '1' and is_reunion(born()) then
+    close_lease(id, false)
+    return { 'none', 0, '', 0 }
+  end
   if unrepeatable == '1' then call('SET', key('sent', id), now, 'PX', 7 * DAY_MS) end
   call('ZREM', P .. 'granted', id)
   call('ZADD', P .. 'claimed', now + tonumber(ttl), id)

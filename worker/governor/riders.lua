@@ -14,11 +14,22 @@ local function riders_of(carrier)
   return found
 end
 
--- They are under way no more: what they say of things may be followed by what others say.
-local function alight(riders)
+-- The fields of aboard for what riders say.
+local function fields_of_all(riders)
+  local found = {}
   for _, each in ipairs(riders) do
     local part = part_of(each.share)
-    for _, field in ipairs(part and fields_of(each.line, part) or {}) do call('HDEL', P .. 'aboard', field) end
+    for _, field in ipairs(part and fields_of(each.line, part) or {}) do found[field] = true end
+  end
+  return found
+end
+
+-- They are under way no more: what they say of things may be followed by what others say. others: those that still are,
+-- which may say something of the same things.
+local function alight(riders, others)
+  local said = fields_of_all(others)
+  for field in pairs(fields_of_all(riders)) do
+    if not said[field] then call('HDEL', P .. 'aboard', field) end
   end
 end
 
@@ -42,7 +53,7 @@ end
 local function turn_back(carrier)
   if (call('HGET', P .. 'riding', carrier) or ''):sub(1, 1) == '@' then return end  -- a job of Klaviyo's has them
   local riders = riders_of(carrier)
-  alight(riders)
+  alight(riders, {})
   call('DEL', key('riders', carrier))
   call('HDEL', P .. 'riding', carrier)
   if not call('ZSCORE', P .. 'claimed', carrier) then

@@ -20,18 +20,26 @@ function ops.board(carrier, ttl, holder)
       turn_back(carrier)
       return {}
     end
-    local left, items = {}, {}
+    local left, items, repeatable = {}, {}, true
     for _, each in ipairs(riders) do
       local expires = tonumber(call('HGET', P .. 'expires', each.id))
-      if expires and expires <= now or call('EXISTS', key('revoked', each.id)) == 1 then
+      local once = part_of(each.share).once
+      local sent = once and call('EXISTS', key('sent', each.id)) == 1
+      if sent or expires and expires <= now or call('EXISTS', key('revoked', each.id)) == 1 then
         left[#left + 1] = each
       else
+        repeatable = repeatable and not once
         going[#going + 1] = each
         items[#items + 1] = each.id .. '\n' .. each.stored
       end
     end
+    -- Whoever has sent them may not have said so yet.
+    if not repeatable and is_reunion(born()) then
+      turn_back(carrier)
+      return {}
+    end
     if #left > 0 then
-      alight(left)
+      alight(left, going)
       close_leases(ids_of(left), false)
       call('DEL', key('riders', carrier))
       if #items > 0 then call('RPUSH', key('riders', carrier), unpack(items)) end
@@ -84,7 +92,7 @@ function ops.arrive(unacked, index, tag, carrier, used, limit, remaining, reset,
   call('ZREM', index, tag)
   call('HDEL', P .. 'riding', carrier)
   call('DEL', key('riders', carrier))
-  alight(riders)
+  alight(riders, {})
   close_leases(ids_of(riders), false)
   local adopted = end_request(carrier, used, limit, remaining, reset, block, accepted_key, unanswered, reason)
   for _, each in ipairs(riders) do
@@ -129,13 +137,13 @@ function ops.hand_over(unacked, index, tag, carrier, ...)
   if not riding or call('HGET', P .. 'holder', carrier) ~= tag then return 0 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
-  local named, staying, items = {}, {}, {}
+  local named, going, staying, items = {}, {}, {}, {}
   for _, id in ipairs({ ... }) do named[id] = true end
   for _, each in ipairs(riders_of(carrier)) do
     if named[each.id] then
+      going[#going + 1] = each
       items[#items + 1] = each.id .. '\n' .. each.stored
     else
-      each.share = ''
       staying[#staying + 1] = each
     end
   end
@@ -144,8 +152,9 @@ function ops.hand_over(unacked, index, tag, carrier, ...)
   call('HSET', P .. 'riding', carrier, '@' .. riding)
   call('ZREM', P .. 'claimed', unpack({ ... }))
   if #staying > 0 then
-    alight(staying)
+    alight(staying, going)
     close_leases(ids_of(staying), false)
+    for _, each in ipairs(staying) do each.share = '' end
     back_in_line(staying, now)
   end
   close_leases({ carrier }, false)

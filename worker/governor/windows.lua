@@ -76,7 +76,8 @@ local function enter_carrier(line, carrier)
   carriers[line], carries = nil, true
 end
 
--- What is known of a bucket. wanted: requests of processes that wait to make them themselves; the tasks leave room.
+-- What is known of a bucket. wanted: requests of processes that wait to make them themselves, until wanted_until; the
+-- tasks leave room.
 local function load_bucket(b)
   for _, w in ipairs(b.windows) do w.read = nil end
   local f = call('HMGET', key('bucket', b.name), 'flight', 'limit', 'foreign', 'foreign_until', 'urgent', 'wanted_until')
@@ -85,7 +86,8 @@ local function load_bucket(b)
   b.foreign_until = tonumber(f[4]) or 0
   b.foreign = b.foreign_until > now and tonumber(f[3]) or 0
   b.urgent = (tonumber(f[5]) or 0) > now
-  b.wanted = (tonumber(f[6]) or 0) > now and call('ZCOUNT', key('wanted', b.name), now, '+inf') or 0
+  b.wanted_until = tonumber(f[6]) or 0
+  b.wanted = b.wanted_until > now and call('ZCOUNT', key('wanted', b.name), now, '+inf') or 0
 end
 
 -- Of a replica that was promoted: for how many ms before that it may lack what the old primary knew, and by how many ms
@@ -104,6 +106,9 @@ local function born()
   call('SET', P .. 'born', now)
   return now
 end
+
+-- Whether another server was the primary a moment ago, so that workers are still telling of what they have under way.
+local function is_reunion(birth) return missing > 0 and now < birth + REUNION_MS end
 
 -- How many answers of a ring, of the newest `most`, are not older than a moment.
 local function answered_since(ring, moment, most)
@@ -170,8 +175,8 @@ end
 -- When the next request of this line may be granted: now or earlier = at once; nil, t = not before an answer or t.
 -- blocked: until when the line is; most: how many may follow it at once.
 local function next_grant(spec, birth, lane, blocked, most)
-  local at = blocked
-  if missing > 0 and now < birth + REUNION_MS then return nil, birth + REUNION_MS end
+  local at, given_up = blocked, math.huge
+  if is_reunion(birth) then return nil, birth + REUNION_MS end
   for _, b in ipairs(spec.buckets) do
     local ring = key('ring', b.name)
     if b.flight > 0 and now < birth + PROBATION_MS and call('LLEN', ring) == 0 then
@@ -196,6 +201,8 @@ local function next_grant(spec, birth, lane, blocked, most)
       end
       if answered and answered + t + ROUNDING_MS > at then at = answered + t + ROUNDING_MS end
     end
+    if b.wanted > 0 then given_up = math.min(given_up, b.wanted_until) end
   end
-  return at
+  -- Who wants a request may have given up by then.
+  return at > given_up and math.max(given_up, blocked) or at
 end

@@ -14,11 +14,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from celery.utils.log import get_logger
 
-from worker.governor import RequestEnd, TaskEnd, get_governor
+from worker.governor import TaskEnd, get_governor
 from worker.process.left_behind import LeftBehind
 from worker.process.state import acknowledged_by_redis, left_behind
 
@@ -38,13 +39,20 @@ def _nothing() -> None:
     """Nobody waits to hear of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The end of a task that its thread has left, and who is told of an adopted limit and of the closed lease."""
+
+    end: TaskEnd
+    on_adopted: OnAdopted
+    on_closed: After
+
+
 class _Here(threading.local):
-    """The task that this thread carries out."""
+    """The task that this thread carries out: whether its end may be left, and what has been left."""
 
     may = False
-    end: TaskEnd | None = None
-    on_adopted: OnAdopted | None = None
-    on_closed: After = _nothing
+    left: _Left | None = None
 
 
 _here = _Here()
@@ -60,20 +68,20 @@ def leave(end: TaskEnd, on_adopted: OnAdopted, on_closed: After = _nothing) -> N
 
     ``on_adopted`` is called with an adopted limit, ``on_closed`` when the lease is closed.
     """
-    _here.end, _here.on_adopted, _here.on_closed = end, on_adopted, on_closed
+    _here.left = _Left(end, on_adopted, on_closed)
 
 
 def is_left(task_id: str) -> bool:
     """Return True if the end of this thread's task has been left."""
-    return _here.end is not None and _here.end.task_id == task_id
+    return _here.left is not None and _here.left.end.task_id == task_id
 
 
 def leave_result(task_id: str, key: str, value: str | bytes, ttl: int) -> bool:
     """Leave a result to the batch that ends its task. Return False if the task ends by itself."""
-    end = _here.end
-    if end is None or not is_left(task_id):
+    left = _here.left
+    if left is None or not is_left(task_id):
         return False
-    end.key, end.value, end.ttl = key, value, ttl
+    left.end.key, left.end.value, left.end.ttl = key, value, ttl
     return True
 
 
@@ -81,7 +89,7 @@ class Finisher:
     """Ends tasks, in a thread of its own."""
 
     def __init__(self) -> None:
-        self._ends: SimpleQueue[tuple[TaskEnd, OnAdopted, After] | None] = SimpleQueue()
+        self._ends: SimpleQueue[_Left | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -94,12 +102,10 @@ class Finisher:
         try:
             succeeded = work()
         finally:
-            end, on_adopted, on_closed = _here.end, _here.on_adopted, _here.on_closed
-            _here.may, _here.end, _here.on_adopted, _here.on_closed = False, None, None, _nothing
-            if end is not None and on_adopted is not None and not succeeded:
-                close_lease(end, on_adopted)
-                on_closed()
-        if end is None or on_adopted is None or not succeeded:
+            left, _here.may, _here.left = _here.left, False, None
+            if left is not None and not succeeded:
+                _close_lease(left)
+        if left is None or not succeeded:
             after()
             return
         with self._starting:
@@ -108,10 +114,12 @@ class Finisher:
                 self._thread.start()
 
         def over() -> None:
-            on_closed()
-            after()
+            try:
+                left.on_closed()
+            finally:
+                after()
 
-        self._ends.put((end, on_adopted, over))
+        self._ends.put(replace(left, on_closed=over))
 
     def stop(self) -> None:
         """End what has been left to it, and its thread."""
@@ -138,36 +146,45 @@ class Finisher:
             self._finish(ends)
             rest = time.monotonic() + BATCH_INTERVAL_S
 
-    def _finish(self, ends: list[tuple[TaskEnd, OnAdopted, After]]) -> None:
-        tags = [end.delivery.tag for end, _, _ in ends]
+    def _finish(self, left: list[_Left]) -> None:
+        tags = [each.end.delivery.tag for each in left]
         try:
-            limits = get_governor().finish([end for end, _, _ in ends])
+            limits = get_governor().finish([each.end for each in left])
         except LeftBehind:
-            logger.warning("%d tasks have ended, but Redis could not record that: they may run again.", len(ends))
+            logger.warning("%d tasks have ended, but Redis could not record that: they may run again.", len(left))
             left_behind.update(tags)
             return
         except Exception:
-            if len(ends) > 1:
+            if len(left) > 1:
                 # One of them may be what is wrong.
-                for each in ends:
+                for each in left:
                     self._finish([each])
                 return
-            logger.exception("The end of task %s could not be stored: it will run again.", ends[0][0].task_id)
+            logger.exception("The end of task %s could not be stored: it will run again.", left[0].end.task_id)
             # Its record stays and is no longer shown to be held; the worker's slot is free.
             limits = [0]
         acknowledged_by_redis.update(tags)
-        for (end, on_adopted, after), adopted in zip(ends, limits, strict=True):
-            try:
-                if adopted:
-                    on_adopted(adopted)
-                after()
-            except Exception:
-                about = {"task_id": end.task_id}
-                logger.exception("Task %s has ended, but its end could not be reported.", end.task_id, extra=about)
+        for each, adopted in zip(left, limits, strict=True):
+            _report(each, adopted)
 
 
-def close_lease(end: TaskEnd, on_adopted: OnAdopted) -> None:
-    """Close the lease of a task that ends by itself."""
-    request_end: RequestEnd = end.request_end
-    if adopted := get_governor().close_lease(end.task_id, request_end, end.delivery.tag):
-        on_adopted(adopted)
+def _close_lease(left: _Left) -> None:
+    """Close the lease of a task that ends by itself; where that is impossible, the lease expires."""
+    end, adopted = left.end, None
+    try:
+        adopted = get_governor().close_lease(end.task_id, end.request_end, end.delivery.tag)
+    except Exception as error:
+        said = (end.task_id, type(error).__name__, error)
+        logger.warning("The lease of task %s was not closed (%s: %s) and expires by itself.", *said)
+    _report(left, adopted)
+
+
+def _report(left: _Left, adopted: int | None) -> None:
+    """Tell those who wait for the end of a task; one who fails to hear of it keeps it from nobody else."""
+    task_id = left.end.task_id
+    for tell in [lambda: left.on_adopted(adopted), left.on_closed] if adopted else [left.on_closed]:
+        try:
+            tell()
+        except Exception:
+            about = {"task_id": task_id}
+            logger.exception("Task %s has ended, but its end could not be reported.", task_id, extra=about)

@@ -16,6 +16,7 @@ from worker.messages import parts
 from worker.process import prefetched_leases, unreadable
 from worker.process.left_behind import LeftBehind
 from worker.process.state import closing
+from worker.redis.patience import asking_redis_once
 from worker.revocation import mark_revoked
 
 logger = get_logger(__name__)
@@ -39,6 +40,7 @@ class Request(request.Request):  # type: ignore[misc,unused-ignore]
         super().revoked()
         return bool(self._already_revoked)
 
+    @asking_redis_once()  # in the worker's loop, which has to notice that Redis has gone
     def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
         """End this delivery and what is chained to the task, which Celery would leave PENDING.
 

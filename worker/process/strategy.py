@@ -17,8 +17,9 @@ from worker.accounts.lookup import DEFAULT
 from worker.calls import moment_of
 from worker.message_headers import DELIVERY, ETA, EXPIRES, HEADER
 from worker.process import unreadable
-from worker.process.state import closing, left_behind
-from worker.redis.connection import AWAY
+from worker.process.left_behind import LeftBehind
+from worker.process.state import left_behind
+from worker.redis.patience import waits_for_redis
 from worker.telemetry.masking import HIDDEN, hide_arguments, mask_values
 
 
@@ -83,15 +84,9 @@ def acknowledge(message: Any) -> Any:
     def ack(logger: Any, errors: Any) -> None:
         if message.delivery_tag in left_behind:
             return
-        while True:
-            try:
-                message.ack()
-                return
-            except AWAY as error:
-                if closing.wait(0.25):
-                    logger.warning(
-                        "A task has ended, but Redis could not record that (%s): the task may run again.", error
-                    )
-                    return
+        try:
+            waits_for_redis(message.ack)()
+        except LeftBehind:
+            logger.warning("A task has ended, but Redis could not record that: the task may run again.")
 
     return ack

@@ -116,7 +116,26 @@ def test_a_task_that_breaks_off_after_its_answer_closes_its_lease(governor, fini
         finisher.run_task(work, lambda: pytest.fail("it is not over"))
 
     assert governor.closed == [("one", GOOD, "tag of one")]
-    assert ending._here.end is None
+    assert ending._here.left is None
+
+
+def test_a_task_whose_lease_cannot_be_closed_is_over_all_the_same(governor, finisher, monkeypatch):
+    told = []
+    monkeypatch.setattr(governor, "close_lease", lambda *_: 1 / 0)
+
+    finisher.run_task(task("one", ends=False), lambda: told.append("over"))
+
+    assert told == ["over"]
+
+
+def test_a_task_is_over_whoever_fails_to_hear_of_it(governor, finisher):
+    over = threading.Event()
+    governor.limits["one"] = 30
+
+    finisher.run_task(task("one", adopted=lambda limit: 1 / 0), over.set)
+    finisher.stop()
+
+    assert over.is_set()
 
 
 def test_a_task_whose_end_cannot_be_stored_frees_its_slot_and_does_not_keep_others_from_ending(governor, finisher):

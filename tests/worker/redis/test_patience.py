@@ -15,7 +15,7 @@ from tasks.jobs.import_runs import Runs
 from tasks.jobs.ledger import Ledger
 from worker.app import app
 from worker.governor import Governor
-from worker.process import state, strategy
+from worker.process import request, state, strategy
 from worker.process.left_behind import LeftBehind, unacknowledged_if_left
 from worker.redis import patience
 from worker.redis.connection import NotNow
@@ -180,6 +180,19 @@ def test_a_task_that_a_stopping_worker_cannot_finish_is_not_acknowledged(stoppin
     strategy.acknowledge(message)(None, ())
 
     assert message.acknowledged == 0
+
+
+def test_a_workers_loop_does_not_wait_to_acknowledge_a_message(stopping):
+    with pytest.raises(redis.ConnectionError), asking_redis_once():
+        strategy.acknowledge(SimpleNamespace(delivery_tag="tag", ack=away))(None, ())
+
+
+def test_a_workers_loop_does_not_wait_to_end_what_was_revoked(stopping, monkeypatch):
+    monkeypatch.setattr(request, "get_governor", lambda: SimpleNamespace(revoked=lambda id: waits_for_redis(away)()))
+    revoked = SimpleNamespace(task=SimpleNamespace(declaration="any"), id="id")
+
+    with pytest.raises(redis.ConnectionError):
+        request.Request._announce_revoked(revoked, "revoked", terminated=False, signum=None, expired=False)
 
 
 def test_a_task_that_is_over_is_acknowledged():

@@ -18,8 +18,8 @@ def few(governor):
     return governor
 
 
-def wait(governor, name, lane="now", key="k", marks="", size=10, most=5, line=SINGLE, carrier=BULK):
-    share = f"1 {size} 0 {key}{marks}"
+def wait(governor, name, lane="now", key="k", marks="", size=10, most=5, line=SINGLE, carrier=BULK, once=0):
+    share = f"1 {size} {once} {key}{marks}"
     together = (share, f"{most} 100 {carrier.name} {carrier.spec}")
     governor.wait((line.name, line.spec), lane, name, f"message of {name}", together=together if share else ALONE)
 
@@ -147,6 +147,76 @@ def test_who_was_taken_for_dead_ends_nothing(few, client, clock):
     assert few.arrive(Delivery(*PLACE, "mine"), carrier, late) is None
     assert client.exists("klaviyo:lease", "klaviyo:claimed", "klaviyo:granted", "klaviyo:holder", "klaviyo:riding") == 0
     assert client.hget("klaviyo:bucket:a:single", "flight") == b"0"
+
+
+def travel(few, client, clock, once=0, **marks):
+    """These go in one request, each with its marks; returns the request's id."""
+    few.beat("worker", 0, [], 1)
+    for name, said in marks.items():
+        wait(few, name, carrier=SINGLE, marks=said, once=once)
+    few.beat("worker", 5, ["klaviyo.s"], 10**6)
+    clock.wait(0.02)
+    few.tick()
+    client.delete("klaviyo.s")
+    [carrier] = [each.decode() for each in client.hkeys("klaviyo:riding")]
+    return carrier
+
+
+def test_what_travels_is_not_overtaken_once_another_that_says_the_same_has_been_left_out(few, client, clock):
+    carrier = travel(few, client, clock, one=" ada=first", two=" ada=first")
+    few.revoke("one", "revoked")
+    assert [each.task_id for each in few.board(carrier, LEASE_MS, "tag")] == ["two"]
+    client.delete("klaviyo.s")
+
+    wait(few, "three", carrier=SINGLE, marks=" ada=second")
+    clock.wait(2)
+    few.tick()
+    assert client.llen("klaviyo.s") == 0
+
+    few.arrive(Delivery(*PLACE, "tag"), carrier, Arrival(RequestEnd(used=True), [Fate("two", "done")], ttl=60))
+    clock.wait(2)
+    few.tick()
+    assert client.llen("klaviyo.s") == 1
+
+
+def test_what_a_job_does_not_take_holds_up_nobody_while_the_job_runs(few, client, clock):
+    carrier = travel(few, client, clock, one=" ada=first", two=" grace=first")
+    client.hset(PLACE[0], "tag", "as it was popped")
+    few.board(carrier, LEASE_MS, "tag")
+    few.beat("worker", 0, [], 1)
+    assert few.hand_over(Delivery(*PLACE, "tag"), carrier, ["one"])
+    wait(few, "three", carrier=SINGLE, marks=" grace=second")
+    few.beat("worker", 5, ["klaviyo.s"], 10**6)
+    clock.wait(2)
+    few.tick()
+
+    assert client.lrange("klaviyo.s", 0, -1) == [b"message of three", b"message of two"]
+    assert client.hkeys("klaviyo:aboard") == [f"{SINGLE.name} ada".encode()]
+
+
+def test_what_must_not_be_repeated_goes_back_until_workers_have_told_a_new_primary_what_they_sent(few, client, clock):
+    few._call("history", "first")
+    carrier = travel(few, client, clock, once=1, one="", two="", three="")
+    few._call("history", "second")
+
+    assert few.board(carrier, LEASE_MS, "another") == []
+    assert few.count() == 3
+
+    few._call("under_way", "one", "", "", "", 0, 1)
+    clock.wait(3)
+    few.tick()
+    assert [sorted(each) for each in riders(client)] == [["three", "two"]]
+
+
+def test_what_a_new_primary_learns_to_have_been_sent_is_left_out(few, client, clock):
+    few._call("history", "first")
+    carrier = travel(few, client, clock, once=1, one="", two="", three="")
+    few._call("history", "second")
+    few._call("under_way", "one", "", "", "", 0, 1)
+    clock.wait(3)
+
+    assert [each.task_id for each in few.board(carrier, LEASE_MS, "tag")] == ["two", "three"]
+    assert client.lrange("klaviyo.s", 0, -1) == [b"message of one"]
 
 
 def test_none_of_those_that_travel_runs_a_second_time_meanwhile(few, client, clock):
