@@ -156,7 +156,7 @@ def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
 
 
 @pytest.fixture
-def events():
+def events(publisher):
     """Every task event that is sent while a test runs."""
     caught: list[dict[str, object]] = []
 
@@ -170,9 +170,14 @@ def events():
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield caught
-        receiver.should_stop = True
-        thread.join(10)
+        try:
+            # What is sent before the thread has subscribed is heard by nobody.
+            with app.connection_for_write() as own, app.events.Dispatcher(own) as dispatcher:
+                until(lambda: dispatcher.send("test-heard") or caught, 10, "an event of the test's own")
+            yield caught
+        finally:
+            receiver.should_stop = True
+            thread.join(10)
 
 
 @pytest.fixture
