@@ -150,7 +150,7 @@ def test_a_campaign_is_created_estimated_and_sent_as_one_chain(idle):
     sent = (create_campaign.si(**campaign(audience())) | estimate.s() | send.s()).delay()
     data = sent.get(timeout=120)["data"]
 
-    estimated = sent.parent.get(timeout=1)["data"]
+    estimated = sent.parent.get(timeout=120)["data"]
     assert estimated["result"]["estimated_recipient_count"] == 1
     assert (data["status"], data["id"]) == ("complete", estimated["id"])
     assert idle.sandbox.state()["doubled_sends"] == 0

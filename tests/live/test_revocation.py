@@ -294,9 +294,7 @@ def test_what_may_have_been_carried_out_is_told_as_that_though_it_is_revoked(idl
     idle.redis.set(f"klaviyo:sent:{task.id}", 1)  # as by a worker that has died since
 
     app.control.revoke(task.id)
-    until(
-        lambda: task.id in app.control.inspect(timeout=1).revoked()[idle.workers[0].name], 10, "the worker to hear it"
-    )
+    until(lambda: task.id in asked(app, idle.workers[0].name, "revoked"), 10, "the worker to hear it")
     get_governor().resume("action:create_list")
 
     assert idle.end_of(task.id).error == "OutcomeUnknown"

@@ -108,8 +108,8 @@ def test_one_application_works_for_accounts_on_two_redis_and_sees_both(server_bi
         report = import_profiles([{"email": "row@example.com"}], account="b", rejects=tmp_path / "rejects.csv")
         sync = request_sync("b", ["lists"])
 
-        assert [call.get(timeout=20)["successful"] for call in calls] == [True, True]
-        assert job.get(timeout=20)["data"]["completed"] == 1
+        assert [call.get(timeout=120)["successful"] for call in calls] == [True, True]
+        assert job.get(timeout=120)["data"]["completed"] == 1
         assert report.landed == 1
         until(lambda: states(there, sync) == {"lists": "done"}, 20, lambda: f"a sync: {states(there, sync)}")
         assert {row["name"].partition(":")[0] for row in told("limits")} >= {"a", "b"}

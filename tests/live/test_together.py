@@ -60,7 +60,7 @@ def test_a_chord_of_reads_that_travel_together_has_each_result_in_order(system, 
 
     [envelopes] = whole.get(timeout=120)
     assert [each["data"]["id"] for each in envelopes] == ids
-    assert [each.get(timeout=1) for each in whole.parent.results] == envelopes
+    assert [each.get(timeout=120) for each in whole.parent.results] == envelopes
     assert len(system.sandbox.ledger()) < READS
     tasks = {each.id for each in whole.parent.results}
     for kind in ("task-received", "task-started", "task-succeeded"):
