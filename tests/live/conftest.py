@@ -145,10 +145,10 @@ def system(publisher, live_server, live_sandbox, tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
-    """One worker for all tests of a file, patient for half a second and three attempts unless ``WORKER`` says more."""
+    """One worker for all tests of a file, which makes three attempts unless ``WORKER`` says more."""
     _fresh(live_server, live_sandbox)
     system = System(live_server, live_sandbox, tmp_path_factory.mktemp("shared"))
-    system.worker(**{"READ_TIMEOUT": 0.5, "MAX_ATTEMPTS": 3, **getattr(request.module, "WORKER", {})}).ready()
+    system.worker(**{"MAX_ATTEMPTS": 3, **getattr(request.module, "WORKER", {})}).ready()
     yield system
     live_sandbox.clear_faults()
     live_sandbox.clear_jobs()

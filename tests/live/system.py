@@ -386,7 +386,7 @@ def failures(ends: Mapping[str, End]) -> dict[str, Any]:
 
 
 #: Settings of a worker that takes ten thousand rows, and has them answered, even on a busy machine.
-PATIENT = {"READ_TIMEOUT": 5, "MAX_ATTEMPTS": 10}
+PATIENT = {"MAX_ATTEMPTS": 10}
 
 #: What workers say of themselves, what every process finds again by itself, and the companies.
 KEPT = ("klaviyo:workers", "klaviyo:slots", "klaviyo:born", "klaviyo:companies")

@@ -93,7 +93,7 @@ def test_a_suppression_counts_whom_it_skipped(idle):
     ("end", "error"), [("cancelled", "JobCancelled"), ("vanished", "JobVanished"), ("stuck", "JobTimedOut")]
 )
 def test_a_bad_end_has_a_name(system, end, error):
-    system.worker(READ_TIMEOUT=0.5, JOB_DEADLINE=3 if end == "stuck" else 60).ready()
+    system.worker(JOB_DEADLINE=3 if end == "stuck" else 60).ready()
     system.sandbox.jobs(seconds=1, outcome=end, times=None)
 
     task = run_job(bulk_import_profiles).delay(profiles=people(10))

@@ -31,14 +31,14 @@ def test_of_many_events_the_bad_ones_fail_and_no_other_whoever_is_killed(system)
     ids = [each.id for each in results]
     sandbox.fault("latency", seconds=0.3, times=None)
     for _ in range(KILLS):
-        worker, arrived = system.worker(READ_TIMEOUT=1.5).ready(), sandbox.arrived()
+        worker, arrived = system.worker().ready(), sandbox.arrived()
         until(lambda: sandbox.arrived() > arrived, 20, "a request under way")  # noqa: B023
         worker.kill()
         assert_nothing_lost(system.redis, ids)
         system.lapse()
     sandbox.clear_faults()
 
-    system.worker(READ_TIMEOUT=1.5).ready()
+    system.worker().ready()
     ends = system.ended(ids, 120)
 
     wrong = {number for number, each in enumerate(ids) if ends[each].error}
