@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -210,6 +210,15 @@ class Sandbox:
 
     def clear_faults(self) -> None:
         self._http.delete("/_sandbox/faults")
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """It answers nothing until this is over, not even the test: what is asked meanwhile is under way for as long."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def jobs(self, **rule: Any) -> None:
         """What becomes of jobs from now on."""

@@ -12,7 +12,7 @@ from tasks.events import bulk_create_events
 from tasks.jobs import run_job
 from tasks.lists import add_profiles_to_list, create_list
 from tasks.profiles import bulk_import_profiles, bulk_suppress_profiles, create_profile
-from tests.live.system import until
+from tests.live.system import stretched, until
 from worker.app import app
 
 IMPORT = "profile-bulk-import-job"
@@ -210,7 +210,7 @@ def test_another_code_base_can_begin_a_job(idle, foreign):
 
 def test_flower_learns_each_state_of_a_job(system, events):
     system.worker().ready()
-    system.sandbox.jobs(seconds=6, times=None)
+    system.sandbox.jobs(seconds=4 + stretched(2), times=None)  # it is looked at on its way
 
     task = run_job(bulk_import_profiles).delay(profiles=people(5))
     system.end_of(task.id)
