@@ -9,17 +9,15 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from tests.celery_connections import application, connected_to
 from tests.live import forked
 from tests.live.copies import Copy
-from tests.live.fetch import get
+from tests.live.flower import OPEN, running_flower
 from tests.live.nodes import several
-from tests.live.system import COMPANIES, Sandbox, Server, System, end, seen, until
-from tests.ports import free_port
+from tests.live.system import COMPANIES, Sandbox, Server, System, seen, until
 from worker import http_client as client
 from worker.app import app
 from worker.one_per_process import forget
@@ -182,24 +180,10 @@ def events(publisher):
 
 @pytest.fixture
 def flower(request, system):
-    """Flower, as an operator starts it, with the settings that a file calls ``FLOWER``; the value is its address."""
-    port = free_port()
-    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    """Flower with the settings that a file calls ``FLOWER``; the value is its address."""
     settings = system.environment(**getattr(request.module, "FLOWER", {}))
-    environment = {**settings, "FLOWER_UNAUTHENTICATED_API": "true"}
-    process = forked.Forked(command, environment, system.folder / "flower.log")
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, (system.folder / "flower.log").read_text()
-        try:
-            return get(f"{url}/healthcheck").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(answers, 20, "Flower")
-    yield url
-    end(process)
+    with running_flower({**settings, **OPEN}, system.folder / "flower.log") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """It answers nothing until this is over, not even the test: what is asked meanwhile is under way for as long."""
+        """It answers nobody until this is over, not even the test: what is asked meanwhile stays under way."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
