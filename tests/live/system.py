@@ -142,7 +142,8 @@ class Server:
         self.redis = self.connect()
 
     def connect(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url, decode_responses=True)
+        # A test looks at what there is, however long the machine takes; the client's own patience is five seconds.
+        return redis.Redis.from_url(self.url, decode_responses=True, socket_timeout=60)
 
     def stop(self, how: int = signal.SIGTERM) -> None:
         end(self._process, how)
