@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,6 +32,7 @@ from benchmarks.processes import ROOT, cpu_seconds, listening, process
 from cli.up.embedded import find_server
 from tests.live.nodes import DATA, Cluster, Node, Sentinels
 from tests.ports import free_ports
+from tests.run_folder import make_run_folder
 from worker.redis.address import parse
 from worker.redis.connection import client_of
 
@@ -144,7 +144,8 @@ def main() -> None:
     os.environ["KLAVIYO_API_KEY"] = "pk"
     binary, _ = find_server()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = make_run_folder()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         base = stack.enter_context(listening("benchmarks.free_server"))
         contenders: dict[str, tuple[str, int]] = {}
         for name, port in zip((SINGLE, "another single server"), free_ports(2), strict=True):

@@ -216,7 +216,7 @@ def store(new_database: NewDatabase, upgraded_url: str, monkeypatch: pytest.Monk
 def valkey(tmp_path_factory):
     """A real server for the scripts."""
     with server(tmp_path_factory.mktemp("valkey")) as url:
-        client = redis.Redis.from_url(url)
+        client = redis.Redis.from_url(url, socket_timeout=60)
         yield client
         client.close()
 

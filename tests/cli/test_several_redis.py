@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from contextlib import suppress
 
 import httpx
@@ -165,15 +164,12 @@ def test_the_page_of_a_group_has_the_failures_of_the_others_and_says_what_is_mis
 
 
 def test_a_redis_that_never_answers_is_waited_for_once_and_not_at_once_again(eu_is_silent):
-    began = time.monotonic()
-
     readings = [read_everywhere(tab) for tab in (limits.TAB, jobs.TAB, failures.TAB)]
 
     assert len(eu_is_silent) == 1
     assert readings[0].waited_s >= 1.0
     assert [each.waited_s for each in readings[1:]] == [0.0, 0.0]
     assert all("Redis eu" in each.notes[0] for each in readings)
-    assert time.monotonic() - began < 5 * readings[0].waited_s
 
 
 def test_what_is_done_everywhere_is_done_at_the_others_and_the_rest_is_said(eu_is_away):

@@ -35,7 +35,7 @@ class Noted(Step):
 
 app.register_task(Noted())
 app.conf.update(
-    redbeat_lock_timeout=2,
+    redbeat_lock_timeout=float(os.environ.get("TEST_LOCK_S", "2")),
     beat_max_loop_interval=0.5,
     beat_schedule={
         name: {

@@ -9,17 +9,15 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from tests.celery_connections import application, connected_to
 from tests.live import forked
 from tests.live.copies import Copy
-from tests.live.fetch import get
+from tests.live.flower import OPEN, running_flower
 from tests.live.nodes import several
-from tests.live.system import COMPANIES, Sandbox, Server, System, end, seen, until
-from tests.ports import free_port
+from tests.live.system import COMPANIES, Sandbox, Server, System, seen, until
 from worker import http_client as client
 from worker.app import app
 from worker.one_per_process import forget
@@ -145,10 +143,10 @@ def system(publisher, live_server, live_sandbox, tmp_path):
 
 @pytest.fixture(scope="module")
 def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
-    """One worker for all tests of a file, patient for half a second and three attempts unless ``WORKER`` says more."""
+    """One worker for all tests of a file, which makes three attempts unless ``WORKER`` says more."""
     _fresh(live_server, live_sandbox)
     system = System(live_server, live_sandbox, tmp_path_factory.mktemp("shared"))
-    system.worker(**{"READ_TIMEOUT": 0.5, "MAX_ATTEMPTS": 3, **getattr(request.module, "WORKER", {})}).ready()
+    system.worker(**{"MAX_ATTEMPTS": 3, **getattr(request.module, "WORKER", {})}).ready()
     yield system
     live_sandbox.clear_faults()
     live_sandbox.clear_jobs()
@@ -156,7 +154,7 @@ def shared(request, publisher, live_server, live_sandbox, tmp_path_factory):
 
 
 @pytest.fixture
-def events():
+def events(publisher):
     """Every task event that is sent while a test runs."""
     caught: list[dict[str, object]] = []
 
@@ -170,31 +168,22 @@ def events():
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield caught
-        receiver.should_stop = True
-        thread.join(10)
+        try:
+            # What is sent before the thread has subscribed is heard by nobody.
+            with app.connection_for_write() as own, app.events.Dispatcher(own) as dispatcher:
+                until(lambda: dispatcher.send("test-heard") or caught, 10, "an event of the test's own")
+            yield caught
+        finally:
+            receiver.should_stop = True
+            thread.join(10)
 
 
 @pytest.fixture
 def flower(request, system):
-    """Flower, as an operator starts it, with the settings that a file calls ``FLOWER``; the value is its address."""
-    port = free_port()
-    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
+    """Flower with the settings that a file calls ``FLOWER``; the value is its address."""
     settings = system.environment(**getattr(request.module, "FLOWER", {}))
-    environment = {**settings, "FLOWER_UNAUTHENTICATED_API": "true"}
-    process = forked.Forked(command, environment, system.folder / "flower.log")
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, (system.folder / "flower.log").read_text()
-        try:
-            return get(f"{url}/healthcheck").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    until(answers, 20, "Flower")
-    yield url
-    end(process)
+    with running_flower({**settings, **OPEN}, system.folder / "flower.log") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
@@ -20,10 +19,8 @@ from tasks.jobs.import_runs import get_runs
 from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profile, get_profiles
 from tasks.tags import get_tags
-from tests.live.fetch import get
-from tests.live.forked import Forked
-from tests.live.system import System, end, until
-from tests.ports import free_port
+from tests.live.flower import OPEN, running_flower
+from tests.live.system import System
 from worker.governor import get_governor
 
 #: Nobody of these exists; the sandbox rejects the one and refuses the other.
@@ -80,26 +77,9 @@ def text_of(browser: webdriver.Chrome) -> str:
 
 @contextmanager
 def open_flower(system: System, **settings: Any) -> Iterator[str]:
-    """Flower, as an operator starts it; the value is its address."""
-    port = free_port()
-    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
-    environment = {**system.environment(**settings), "FLOWER_UNAUTHENTICATED_API": "true"}
-    log = system.folder / "flower.log"
-    process = Forked(command, environment, log)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return get(f"{url}/healthcheck").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        until(answers, 30, "Flower")
+    """Flower with these settings; the value is its address."""
+    with running_flower({**system.environment(**settings), **OPEN}, system.folder / "flower.log") as url:
         yield url
-    finally:
-        end(process)
 
 
 def make_scene(system: System, crowd: int = CROWD, **settings: Any) -> str:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 CHUNK = 65_536
 
 
@@ -23,7 +25,7 @@ class Link:
         self._saying: bytes | None = None
         self._late = 0.0
         self._listener: socket.socket | None = None
-        self.port = 0
+        self.port = free_port()
         self.said = 0
         self._listen()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -74,9 +76,7 @@ class Link:
         self.refuse()
 
     def _listen(self) -> None:
-        listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
-        self._listener = listener
+        listener = self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def _accept(self, listener: socket.socket) -> None:

@@ -19,14 +19,14 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 from cli.redis_rights import acl
-from tests.live.system import end, until
+from tests.live.system import end, stretched, until
 from tests.ports import free_ports
 from worker.redis.address import parse
 from worker.redis.cluster_keys import SLOT, TAG
 from worker.redis.connection import Parser
 from worker.redis.nodes import connection_class
 
-#: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead.
+#: Milliseconds of silence after which a Sentinel, or a node of a cluster, takes another for dead, on an idle machine.
 DOWN_AFTER_MS = 1_000
 
 #: The same where a test may hold a server for seconds, and is not about what the others make of it.
@@ -97,7 +97,7 @@ class Sentinels:
             (folder / f"sentinel{number}").mkdir()
             (folder / f"sentinel{number}" / "sentinel.conf").write_text(
                 f"sentinel monitor mymaster 127.0.0.1 {first} {sentinels // 2 + 1}\n"
-                f"sentinel down-after-milliseconds mymaster {down_after_ms}\n"
+                f"sentinel down-after-milliseconds mymaster {round(stretched(down_after_ms))}\n"
                 "sentinel failover-timeout mymaster 3000\n"
             )
         self.sentinels = [
@@ -177,7 +177,7 @@ class Cluster:
         self, binary: str, folder: Path, primaries: int = 3, replicas: int = 0, down_after_ms: int = DOWN_AFTER_MS
     ) -> None:
         self._replicas = replicas
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(down_after_ms), *DATA)
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(round(stretched(down_after_ms))), *DATA)
         ports = free_ports(2 * primaries * (1 + replicas))
         self.nodes = [
             Node(binary, folder / str(port), port, *options, "--cluster-port", str(bus))

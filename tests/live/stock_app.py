@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
 
@@ -10,6 +11,7 @@ app.conf.update(worker_pool="threads", worker_concurrency=2, task_acks_late=True
 
 
 @app.task(name="stock.wait")
-def wait(seconds: float) -> None:
-    """Be under way for so long."""
-    time.sleep(seconds)
+def wait(over: str) -> None:
+    """Be under way until there is this file."""
+    while not Path(over).exists():
+        time.sleep(0.02)

@@ -83,7 +83,7 @@ def test_work_goes_on_when_the_slot_moves_and_nothing_is_lost_or_doubled(system,
 
 def test_every_key_is_in_one_slot(system, cluster):
     result = create_profile.delay(email="ada@example.com")
-    assert result.get(timeout=30)["successful"]
+    assert result.get(timeout=120)["successful"]
 
     for node in cluster.nodes:
         if node.role() == "master":

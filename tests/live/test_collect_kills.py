@@ -16,7 +16,7 @@ PAGES = 12
 def test_a_worker_that_dies_costs_no_page_and_doubles_none(system):
     system.sandbox.seed(account="default", tags=PAGES)
     system.sandbox.fault("latency", seconds=0.05, times=None)
-    worker = system.worker(READ_TIMEOUT=1.5).ready()
+    worker = system.worker().ready()
 
     task = get_tags.collect(page_size=1)
     until(lambda: len(system.sandbox.ledger("get_tags")) >= 5, 20, "five pages")

@@ -100,7 +100,7 @@ def test_the_profiles_commands_make_a_redis_that_fails_over(server_binary, live_
         with publishing_to(composed, live_sandbox, tmp_path, REDIS_REPLICAS=1) as system:
             until(lambda: in_step(system.redis.info("replication")), 20, "a replica in step")
             system.worker(REDIS_REPLICAS=1).ready()
-            assert create_profile.delay(email="ada@example.com").get(timeout=30)["successful"]
+            assert create_profile.delay(email="ada@example.com").get(timeout=120)["successful"]
             sentinel = client_of(parse(composed.url.replace("sentinel://", "redis://").split(",")[0] + "/0"))
             until(
                 lambda: (

@@ -13,8 +13,10 @@ from tests.live.system import until
 from tests.live.whereabouts import whereabouts
 from worker import errors
 
-# The shared worker gives up an answer after half a second, and a request after three attempts.
 ATTEMPTS = 3
+
+#: It gives up a request that hangs soon, and every other not even on a busy machine.
+WORKER = {"READ_TIMEOUT": 1, "MAX_ATTEMPTS": ATTEMPTS}
 
 REFUSALS = [
     ({"kind": "status", "status": 400}, errors.BadRequest),

@@ -24,7 +24,7 @@ from tasks.templates import create_template
 from tests.live.copies import Copy, states
 from tests.live.nodes import Cluster, Sentinels
 from tests.live.publishing_to import publishing_to
-from tests.live.system import ACCOUNTS, System, stretched, until
+from tests.live.system import ACCOUNTS, System, until
 from tests.live.whereabouts import assert_nothing_lost, whereabouts
 from tests.soak import SOAK, sized
 
@@ -36,7 +36,7 @@ PROFILES, ROWS = sized(200, 2_000), sized(300, 3_000)
 #: How many calls of an account wait for one window after the other.
 BACKLOG = sized(60, 600)
 
-#: Seconds after a promotion within which a request comes in again.
+#: Seconds of an idle machine after a promotion, within which a request comes in again.
 GOES_ON = 5.0
 
 
@@ -128,7 +128,7 @@ def _run(
             until(lambda: sandbox.arrived() > arrived + 30, 30, "work in full flow")  # noqa: B023
             promoted = nodes.fail_over(killed=number % 2 == 1)
             arrived = sandbox.arrived()
-            until(lambda: sandbox.arrived() > arrived, 30, "work to go on")  # noqa: B023
+            until(lambda: sandbox.arrived() > arrived, GOES_ON, "work to go on")  # noqa: B023
             pauses.append(time.monotonic() - promoted)
     # As if the minutes had passed after which workers look after what has fallen silent.
     if looked_after := system.redis.zrange("klaviyo:overdue", 0, -1):
@@ -161,7 +161,6 @@ def _run(
     assert_nothing_lost(system.redis, backlog)
     assert doubled == 0
     assert sandbox.throttled() == 0
-    assert max(pauses) <= stretched(GOES_ON)
     if replicas:
         assert missing == []
         ends = system.ends(load.published)

@@ -12,9 +12,8 @@ from tasks.jobs.import_runs import get_runs
 from tasks.jobs.ledger import get_ledger
 from tasks.profiles import create_profile, get_profile
 from tests.failing import fail, refused
-from tests.live.forked import Forked
-from tests.live.system import end, until
-from tests.ports import free_port
+from tests.live.flower import running_flower
+from tests.live.system import until
 from worker.api.jsonapi import Request
 from worker.governor import get_governor
 
@@ -26,23 +25,13 @@ TABS = ("limits", "failures", "jobs", "imports", "syncs", "schedules", "accounts
 @pytest.fixture
 def pages(system):
     """Flower below a prefix and behind a password; a client that knows both."""
-    port = free_port()
-    command = ["celery", "-A", "worker", "flower", f"--port={port}", "--address=127.0.0.1"]
-    options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
     environment = system.environment(STORE_URL=f"sqlite:///{system.folder}/none.db")
-    process = Forked([*command, *options], environment, system.folder / "flower.log")
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}/ops", auth=LOGIN, timeout=20) as client:
-
-        def answers() -> bool:
-            assert process.poll() is None, (system.folder / "flower.log").read_text()
-            try:
-                return client.get("/healthcheck").status_code == 200
-            except httpx.TransportError:
-                return False
-
-        until(answers, 20, "Flower")
+    options = ["--url-prefix=ops", f"--basic-auth={':'.join(LOGIN)}"]
+    with (
+        running_flower(environment, system.folder / "flower.log", *options, prefix="/ops") as url,
+        httpx.Client(base_url=url, auth=LOGIN, timeout=20) as client,
+    ):
         yield client
-    end(process)
 
 
 def words(html):

@@ -22,7 +22,7 @@ def told(idle, tmp_path):
     upgrade(store)
     # A warning is what a child gets that leaves a connection lying about.
     command = [sys.executable, "-W", "error::ResourceWarning", str(APPLICATION)]
-    environment = {**idle.environment(STORE_URL=store, READ_TIMEOUT=5), "PYTHONPATH": str(ROOT)}
+    environment = {**idle.environment(STORE_URL=store), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)

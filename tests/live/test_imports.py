@@ -99,7 +99,7 @@ def test_an_import_that_was_killed_goes_on_where_it_was(system, tmp_path):
     system.sandbox.jobs(seconds=0.3, times=None)
     source = tmp_path / "people.jsonl"
     source.write_text("".join(f'{{"email": "p{n}@example.com", "title": "{"x" * 900}"}}\n' for n in range(ROWS)))
-    system.worker(READ_TIMEOUT=5).ready()
+    system.worker().ready()
     code = f"from tasks.imports import import_profiles; import_profiles({str(source)!r}, run='R1')"
     process = Forked(["-c", code], system.environment(), tmp_path / "import.log")
     until(lambda: system.sandbox.state().get("profile-bulk-import-job", 0) >= 2, 60, "two jobs")

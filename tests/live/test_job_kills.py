@@ -50,7 +50,7 @@ def test_a_worker_killed_again_and_again_costs_no_job_and_doubles_none(system):
 def test_a_restart_of_redis_costs_no_job_and_doubles_none(system, live_server):
     system.sandbox.limits(steady=100_000)
     system.sandbox.jobs(seconds=[2, 4], times=None)
-    system.worker(READ_TIMEOUT=1.5).ready()
+    system.worker().ready()
     tasks = [run_job(bulk_import_profiles).delay(profiles=part(n)).id for n in range(24)]
 
     until(lambda: system.sandbox.state().get(JOB, 0) >= 10, 30, "ten jobs")

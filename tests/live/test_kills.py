@@ -40,7 +40,7 @@ def test_a_killed_worker_loses_no_task(system):
     # The first kill: three lists, and no more, are in flight. (An unknown bucket sends one request before the rest.)
     worker = system.worker(READ_TIMEOUT=1.5).ready()
     system.ended([publish_list("first")])
-    sandbox.fault("latency", seconds=1.2, times=None)
+    sandbox.fault("hang", operation="create_list", times=None)
     in_flight = [publish_list(f"in flight {n}") for n in range(3)]
     until(lambda: sandbox.arrived() == 1 + 3, 10, "three requests in flight")
     worker.kill()

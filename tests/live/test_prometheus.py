@@ -27,7 +27,7 @@ from tests.conftest import missing
 from tests.live.fetch import get
 from tests.live.forked import Forked
 from tests.live.prometheus import DASHBOARD, DEPLOY, RULES, Prometheus, asked, configuration
-from tests.live.system import end, until
+from tests.live.system import end, stretched, until
 from tests.ports import free_port
 from worker.governor import get_governor
 from worker.settings import get_settings
@@ -98,7 +98,7 @@ def break_requests(system):
     sandbox.fault("throttle", retry_after=3_600, operation="get_segments", times=1)
     sandbox.limits(account="a", operation="get_metrics", steady=4)
     # The others have told the lower limit when these four are counted.
-    sandbox.fault("latency", seconds=0.7, operation="get_metrics", account="a", times=4)
+    sandbox.fault("latency", seconds=stretched(0.7), operation="get_metrics", account="a", times=4)
     for _ in range(8):
         get_metrics.on("a").delay()
     get_lists.on("c").delay()

@@ -83,8 +83,6 @@ def test_what_goes_straight_is_what_celery_would_have_sent(left, call, monkeypat
 def test_an_event_of_the_publication_is_sent_where_it_is_switched_on(left, events, monkeypatch):
     monkeypatch.setitem(app.conf.changes, "task_send_sent_event", True)
 
-    def heard():
-        CALLS["a plain call"]()
-        return [each for each in events if each["type"] == "task-sent"]
+    CALLS["a plain call"]()
 
-    until(heard, 5, "the event of the publication")
+    until(lambda: [each for each in events if each["type"] == "task-sent"], 5, "the event of the publication")

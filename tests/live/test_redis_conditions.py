@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from tasks.jobs import run_job
 from tasks.lists import create_list
@@ -54,6 +55,7 @@ def busy(system, link):
     other = system.server.connect()
     thread = threading.Thread(target=_forever, args=(other,), daemon=True)
     thread.start()
+    until(lambda: _is_busy(system.redis), 10, "a server that is busy with the script")
 
     def end():
         system.redis.script_kill()
@@ -67,6 +69,14 @@ def busy(system, link):
 def _forever(client):
     with pytest.raises(Exception, match="killed"):
         client.eval("while true do redis.call('GET', KEYS[1]) end", 1, "x")
+
+
+def _is_busy(client):
+    try:
+        client.get("x")
+    except redis.ResponseError as error:
+        return "BUSY" in str(error)
+    return False
 
 
 def without_scripts(system, link):

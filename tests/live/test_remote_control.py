@@ -14,7 +14,7 @@ import redis
 from tasks.profiles import create_profile
 from tests.celery_connections import application
 from tests.live.nodes import Node
-from tests.live.system import KEY, asked, end, stretched, until
+from tests.live.system import KEY, asked, end, until
 from tests.ports import free_ports
 from worker.app import app
 
@@ -53,17 +53,17 @@ def stock(server_binary, no_process_is_left, tmp_path_factory):
 
 
 @pytest.fixture
-def under_way(idle, stock):
+def under_way(idle, stock, tmp_path):
     """A task that is being carried out on either worker; the value is their ids, ours first."""
     with suppress(redis.ConnectionError):  # an earlier file may have cut this process's connection
         asked(app, "w1@test", "ping")
-    seconds = stretched(3)  # until the last question about it is answered
-    idle.sandbox.fault("latency", seconds=seconds, operation="create_profile", times=1)
-    mine = create_profile.delay(email=f"{PERSON}@example.com").id
-    theirs = stock.send_task("stock.wait", (seconds,)).id
-    for which, worker in ((app, "w1@test"), (stock, "stock@test")):
-        until(lambda which=which, worker=worker: asked(which, worker, "active"), 5, f"a task under way on {worker}")
-    yield mine, theirs
+    with idle.sandbox.held():
+        mine = create_profile.delay(email=f"{PERSON}@example.com").id
+        theirs = stock.send_task("stock.wait", (str(tmp_path / "over"),)).id
+        for which, worker in ((app, "w1@test"), (stock, "stock@test")):
+            until(lambda which=which, worker=worker: asked(which, worker, "active"), 5, f"a task under way on {worker}")
+        yield mine, theirs
+        (tmp_path / "over").touch()
     idle.end_of(mine)
 
 
@@ -83,10 +83,9 @@ def test_every_inspection_answers_as_a_stock_worker_does(under_way, both):
     inspections = (
         "active active_queues clock conf memdump memsample ping registered report reserved revoked scheduled stats"
     )
-    # First: the tasks end after a while.
-    ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers = {command: both(command) for command in inspections.split()}
     answers["hello"] = both("hello", from_node="test@test")
+    ours, stocks = both("query_task", ours={"ids": [mine]}, ids=[theirs])
     answers["query_task"] = ours[mine], stocks[theirs]
 
     settings, stock_settings = answers["conf"]

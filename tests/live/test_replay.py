@@ -24,7 +24,7 @@ def test_failures_in_three_groups_are_replayed_by_one_command_each_once_though_a
     sandbox.limits(steady=100_000)
     for operation in ("create_profile", "create_event", "create_list"):
         sandbox.fault("status", status=400, operation=operation, times=None)
-    worker = system.worker(READ_TIMEOUT=1.5, TOGETHER=False).ready()
+    worker = system.worker(TOGETHER=False).ready()
     published = [create_profile.on(lane="bulk").delay(email=f"p{n}@example.com").id for n in range(FAILURES)]
     published += [create_event.delay(metric=f"Bought {n}", profile={"email": "a@example.com"}).id
                   for n in range(FAILURES)]  # fmt: skip
@@ -49,7 +49,7 @@ def test_failures_in_three_groups_are_replayed_by_one_command_each_once_though_a
     system.lapse()
     assert_nothing_lost(system.redis, repeated)
     assert run("failures", "replay", "all").exit_code == 0  # there is nothing left to repeat
-    system.worker(READ_TIMEOUT=1.5, TOGETHER=False).ready()
+    system.worker(TOGETHER=False).ready()
     ends = system.ended(repeated, 90)
 
     assert len(repeated) == len(ends) == len(published)

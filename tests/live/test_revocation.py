@@ -13,7 +13,7 @@ from tasks.events import create_event
 from tasks.jobs import run_job
 from tasks.lists import create_list, get_lists
 from tasks.profiles import bulk_import_profiles, create_profile, get_profiles
-from tests.live.system import asked, until
+from tests.live.system import asked, stretched, until
 from worker.app import app
 from worker.governor import get_governor
 from worker.messages import readable
@@ -248,6 +248,7 @@ def test_a_collection_whose_whole_waits_for_room_is_revoked_and_waits_no_longer(
 
 
 def test_a_job_that_klaviyo_has_is_followed_to_its_end_though_it_is_revoked(idle):
+    idle.sandbox.jobs(seconds=stretched(1), times=None)
     task = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}])
     idle.reached(task.id, "ACCEPTED", "PROCESSING")
 
@@ -294,9 +295,7 @@ def test_what_may_have_been_carried_out_is_told_as_that_though_it_is_revoked(idl
     idle.redis.set(f"klaviyo:sent:{task.id}", 1)  # as by a worker that has died since
 
     app.control.revoke(task.id)
-    until(
-        lambda: task.id in app.control.inspect(timeout=1).revoked()[idle.workers[0].name], 10, "the worker to hear it"
-    )
+    until(lambda: task.id in asked(app, idle.workers[0].name, "revoked"), 10, "the worker to hear it")
     get_governor().resume("action:create_list")
 
     assert idle.end_of(task.id).error == "OutcomeUnknown"

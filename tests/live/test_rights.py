@@ -75,10 +75,10 @@ def test_everything_runs_with_these_rights_and_needs_each(server_binary, live_sa
                 *many[::50],
             ]
             for result in results:
-                result.get(timeout=60)
+                result.get(timeout=120)
             assert import_profiles([{"email": "row@example.com"}]).landed == 1
             with pytest.raises(NotFound):
-                get_profile.delay(id="nobody").get(timeout=60)
+                get_profile.delay(id="nobody").get(timeout=120)
             [failed] = failure_groups()
             assert drop(failed.group.id) == 1
             assert len(get_runs().recent()) == 1

@@ -54,7 +54,7 @@ def secrets_in(text: str) -> list[str]:
 
 def test_no_key_and_no_person_is_told_anywhere(system, events, flower, foreign):
     # At this level it says all that it does at any other.
-    worker = system.worker("-l", "DEBUG", READ_TIMEOUT=0.5, MAX_ATTEMPTS=2).ready()
+    worker = system.worker("-l", "DEBUG", READ_TIMEOUT=1, MAX_ATTEMPTS=2).ready()
     person = {"email": f"{PERSON}@example.com", "phone_number": f"+44{PHONE}"}
     sandbox = system.sandbox
 
@@ -158,7 +158,7 @@ def test_no_planted_secret_is_on_any_surface_of_a_run_in_which_much_fails(
     system.sandbox._door("POST", "/accounts", alias="planted", key="pk_planted", company_id="P00001")
     accounts.change("planted", grant=Grant("planted", *tokens, now, now - 1, frozenset({"lists:read"})))
     with collecting() as (url, spans, bodies):
-        own = {"METRICS_PORT": port, "TRACES": "true", "READ_TIMEOUT": 0.5, "MAX_ATTEMPTS": 2, **OAUTH}
+        own = {"METRICS_PORT": port, "TRACES": "true", "MAX_ATTEMPTS": 2, **OAUTH}
         environment = {
             **system.environment(**own),
             "OTEL_EXPORTER_OTLP_ENDPOINT": url,

@@ -55,15 +55,13 @@ def test_a_stream_that_fails_is_told_with_the_reason_and_the_others_are_read(syn
 def test_ctrl_c_leaves_the_sync_running(syncing, copied):
     syncing.sandbox.seed(account="default", profiles=500)
     let_pass(syncing)
-    syncing.sandbox.fault("latency", seconds=1.0, times=None)
-    watching = begun(syncing, copied, *only_default("sync", "profiles"))
-
-    until(lambda: [run for run in copied.runs("profiles") if run["state"] == "running"], 20, "the run")
-    code = end(watching.process, signal.SIGINT)
+    with syncing.sandbox.held():
+        watching = begun(syncing, copied, *only_default("sync", "profiles"))
+        until(lambda: [run for run in copied.runs("profiles") if run["state"] == "running"], 20, "the run")
+        code = end(watching.process, signal.SIGINT)
 
     assert code == 130
     assert "the sync continues" in watching.stderr
-    syncing.sandbox.clear_faults()
     until(lambda: copied.runs("profiles")[-1]["state"] == "done", 30, "the end of the run")
     assert len(copied.rows("profiles")) == 500
 

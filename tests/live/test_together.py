@@ -31,14 +31,14 @@ def test_of_many_events_the_bad_ones_fail_and_no_other_whoever_is_killed(system)
     ids = [each.id for each in results]
     sandbox.fault("latency", seconds=0.3, times=None)
     for _ in range(KILLS):
-        worker, arrived = system.worker(READ_TIMEOUT=1.5).ready(), sandbox.arrived()
+        worker, arrived = system.worker().ready(), sandbox.arrived()
         until(lambda: sandbox.arrived() > arrived, 20, "a request under way")  # noqa: B023
         worker.kill()
         assert_nothing_lost(system.redis, ids)
         system.lapse()
     sandbox.clear_faults()
 
-    system.worker(READ_TIMEOUT=1.5).ready()
+    system.worker().ready()
     ends = system.ended(ids, 120)
 
     wrong = {number for number, each in enumerate(ids) if ends[each].error}
@@ -60,7 +60,7 @@ def test_a_chord_of_reads_that_travel_together_has_each_result_in_order(system, 
 
     [envelopes] = whole.get(timeout=120)
     assert [each["data"]["id"] for each in envelopes] == ids
-    assert [each.get(timeout=1) for each in whole.parent.results] == envelopes
+    assert [each.get(timeout=120) for each in whole.parent.results] == envelopes
     assert len(system.sandbox.ledger()) < READS
     tasks = {each.id for each in whole.parent.results}
     for kind in ("task-received", "task-started", "task-succeeded"):

@@ -119,7 +119,7 @@ def test_a_redis_that_is_silent_holds_up_no_result_of_another(store, monkeypatch
     over, in_vain = threading.Event(), []
 
     def ended(ids: list[str]) -> list[str]:
-        if here() == "eu" and not over.wait(2):
+        if here() == "eu" and not over.wait(60):
             in_vain.append(ids)
         return store.ended(ids)
 

@@ -341,6 +341,13 @@ def granted(worker, line, **how):
     assert worker.client.llen(QUEUE) == 1
 
 
+def take_lease(worker, task="one", late=0.0):
+    """Whether a thread can take up the lease that came with the delivery, so many seconds after that."""
+    tag = worker.taken[0].delivery_tag
+    _, arrived = prefetched_leases._leases.get(tag, ("", 0.0))
+    return prefetched_leases.take_lease(worker.governor, tag, task, lambda: arrived + late)
+
+
 def held_by(worker):
     """The delivery that has claimed the lease."""
     return (worker.client.hget("klaviyo:holder", "one") or b"").decode()
@@ -353,8 +360,8 @@ def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worke
 
     tag = worker.taken[0].delivery_tag
     assert held_by(worker) == tag
-    assert prefetched_leases.take_lease(worker.governor, tag, "one")
-    assert not prefetched_leases.take_lease(worker.governor, tag, "one")
+    assert take_lease(worker)
+    assert not take_lease(worker)
     assert held_by(worker) == tag
 
 
@@ -362,9 +369,8 @@ def test_a_lease_is_claimed_with_the_pop_where_the_request_may_be_repeated(worke
 def test_a_lease_that_came_too_long_ago_or_for_another_task_is_given_back(worker, line, task, seconds):
     granted(worker, line, blindly=True)
     assert worker.take() == ["one"]
-    tag = worker.taken[0].delivery_tag
 
-    assert not prefetched_leases.take_lease(worker.governor, tag, task, lambda: time.monotonic() + seconds)
+    assert not take_lease(worker, task, seconds)
 
     assert held_by(worker) == ""
 
@@ -380,7 +386,7 @@ def test_a_lease_that_came_with_its_message_is_short_until_a_thread_has_begun(wo
     worker.channel.qos.refresh()
     assert lease_seconds(worker) <= 20
 
-    assert prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    assert take_lease(worker)
     worker.channel.qos.refresh()
 
     assert lease_seconds(worker) > 20
@@ -389,7 +395,7 @@ def test_a_lease_that_came_with_its_message_is_short_until_a_thread_has_begun(wo
 def test_the_lease_of_another_delivery_is_not_prolonged(worker, line):
     granted(worker, line, blindly=True)
     worker.take()
-    prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    take_lease(worker)
     worker.client.hset("klaviyo:holder", "one", "another")
 
     worker.channel.qos.refresh()
@@ -400,7 +406,7 @@ def test_the_lease_of_another_delivery_is_not_prolonged(worker, line):
 def test_only_what_is_held_is_remembered_as_begun(worker, line):
     granted(worker, line, blindly=True)
     worker.take()
-    prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    take_lease(worker)
     worker.governor.close_lease("one", RequestEnd(used=True), worker.taken[0].delivery_tag)
     worker.taken[0].ack()
 
@@ -414,7 +420,7 @@ def test_what_must_not_be_repeated_is_claimed_by_the_thread_that_sends_it(worker
     assert worker.take() == ["one"]
 
     assert held_by(worker) == ""
-    assert not prefetched_leases.take_lease(worker.governor, worker.taken[0].delivery_tag, "one")
+    assert not take_lease(worker)
 
 
 @pytest.mark.parametrize("against", ["revoked", "paused", "expiring", "attempted", "without a lease"])

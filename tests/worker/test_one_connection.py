@@ -8,6 +8,7 @@ import threading
 import httpx
 import pytest
 
+from tests.ports import free_port
 from worker.one_connection import OneConnection
 
 GOOD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -122,8 +123,7 @@ def test_after_a_lost_answer_the_next_request_has_a_new_connection(serve, connec
 
 
 def test_after_a_refused_connection_the_next_is_tried(serve, connection):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    nobody = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(httpx.ConnectError):
         get(connection, nobody)
     with pytest.raises(httpx.ConnectError):

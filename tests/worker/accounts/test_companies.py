@@ -58,7 +58,9 @@ def test_klaviyo_is_asked_about_each_key_once(redis, asked):
     asked.clear()
     LearnCompanies().run()
     assert asked == {}
-    assert {redis.ttl(key) for key in redis.scan_iter("klaviyo:companies:asked:*")} == {ASK_AGAIN_S}
+    left = [redis.ttl(key) for key in redis.scan_iter("klaviyo:companies:asked:*")]
+    assert len(left) == 2
+    assert all(ASK_AGAIN_S - 60 < seconds <= ASK_AGAIN_S for seconds in left)
 
 
 def test_the_answer_lets_accounts_of_one_company_share(redis, asked):
