@@ -28,7 +28,7 @@ from sandbox.world import ACCOUNTS as SANDBOX_ACCOUNTS
 from tests.live.forked import Forked, inherited
 from tests.live.whereabouts import READY, Whereabouts, assert_nothing_lost, whereabouts
 from worker.accounts.credentials import Account
-from worker.tiers import QUEUES
+from worker.tiers import DEFAULT_QUEUE, QUEUES
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -428,7 +428,8 @@ class System:
             "BASE_URL": self.sandbox.url,
             "API_KEY": KEY,
             **{f"ACCOUNTS__{alias.upper()}__API_KEY": f"pk_sandbox_{alias}" for alias in ACCOUNTS},
-            "CONNECT_TIMEOUT": 5,
+            # A sandbox without a moment to spare is connected to as well; and a lease lasts as long as all timeouts.
+            "CONNECT_TIMEOUT": 1,
             "READ_TIMEOUT": 5,
             "CONCURRENCY": 8,
             "BACKOFF_SECONDS": 0.05,
@@ -457,7 +458,7 @@ class System:
         def at_rest() -> bool:
             if waiting := [key for key in self.redis.scan_iter("klaviyo:*") if key.startswith(WAITING)]:
                 self.redis.delete(*waiting)
-            return not self.redis.exists("klaviyo:unacked", *QUEUES)
+            return not self.redis.exists("klaviyo:unacked", DEFAULT_QUEUE, *QUEUES)
 
         until(at_rest, 10, "the end of what the workers have begun")
         gone = [key for key in self.redis.scan_iter() if key not in KEPT and not key.startswith("_kombu")]

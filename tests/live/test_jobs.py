@@ -15,6 +15,9 @@ from tasks.profiles import bulk_import_profiles, bulk_suppress_profiles, create_
 from tests.live.system import stretched, until
 from worker.app import app
 
+#: What was sent and may not be repeated is looked for until its lease has run out, which lasts as long as all timeouts.
+WORKER = {"READ_TIMEOUT": 1}
+
 IMPORT = "profile-bulk-import-job"
 
 
@@ -210,7 +213,7 @@ def test_another_code_base_can_begin_a_job(idle, foreign):
 
 def test_flower_learns_each_state_of_a_job(system, events):
     system.worker().ready()
-    system.sandbox.jobs(seconds=4 + stretched(2), times=None)  # it is looked at on its way
+    system.sandbox.jobs(seconds=5 + stretched(1), times=None)  # it is looked at on its way
 
     task = run_job(bulk_import_profiles).delay(profiles=people(5))
     system.end_of(task.id)
