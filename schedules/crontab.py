@@ -28,6 +28,9 @@ class Timetable(Protocol):
 class Crontab(crontab):
     """Five fields: minute, hour, day of month, month, day of week; 0 and 7 are Sunday.
 
+    As with cron, and unlike Celery, it is due on days of either kind if a day of the month and one of the week are
+    named, that is, if neither field begins with ``*``.
+
     A time that clocks skip when they go forward comes later by the skipped span. A time that comes twice when they go
     back counts once for an entry that runs once a day, so that it runs once on each of its days; for an entry that runs
     several times a day, both count.
@@ -49,6 +52,7 @@ class Crontab(crontab):
         if len(fields) != 5:
             raise ValueError(f"{text!r} is not a crontab: it has {len(fields)} fields instead of five")
         minute, hour, day_of_month, month_of_year, day_of_week = fields
+        self._either = not day_of_month.startswith("*") and not day_of_week.startswith("*")
         try:
             super().__init__(minute, hour, _weekdays(day_of_week), day_of_month, month_of_year)
         except (ValueError, ParseException) as error:
@@ -94,11 +98,8 @@ class Crontab(crontab):
         """Return the days on which it is due, from ``start`` on."""
         for number in count(start.toordinal()):
             day = date.fromordinal(number)
-            if (
-                day.month in self.month_of_year
-                and day.day in self.day_of_month
-                and day.isoweekday() % 7 in self.day_of_week
-            ):
+            fits = day.day in self.day_of_month, day.isoweekday() % 7 in self.day_of_week
+            if day.month in self.month_of_year and (any(fits) if self._either else all(fits)):
                 yield day
 
     def _moments(self, wall: datetime) -> list[datetime]:

@@ -7,10 +7,11 @@ import re
 from tasks.imports.cells import PLACEHOLDERS
 
 _UNSEEN = "\\x00-\\x1f\\x7f\\xa0\\xad\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff"
-_LABEL = rf'[^@.\s{_UNSEEN},;:<>()\[\]"\\]++'
-#: One ``@``; before it, dots only between other characters; after it, at least one dot; no invisible characters.
-#: Possessive quantifiers, because imports match millions of texts against it.
-ADDRESS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+@{_LABEL}(?:\.{_LABEL})++")
+_REFUSED = rf'@.\s{_UNSEEN},;:<>()\[\]"\\'
+_WORD, _LABEL = rf"[^{_REFUSED}]++", rf"[^{_REFUSED}']++"
+#: One ``@``; before it, dots only between other characters; after it, at least one dot; no invisible characters, and no
+#: apostrophe in the domain. Possessive quantifiers, because imports match millions of texts against it.
+ADDRESS = re.compile(rf"{_WORD}(?:\.{_WORD})*+@{_LABEL}(?:\.{_LABEL})++")
 #: The longest part before the ``@``, and the longest address.
 MAX_LOCAL_CHARACTERS, MAX_CHARACTERS = 64, 254
 

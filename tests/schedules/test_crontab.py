@@ -216,6 +216,24 @@ def test_seven_is_sunday(field, days):
     assert Crontab(f"7 1 * * {field}").day_of_week == days
 
 
+@pytest.mark.parametrize(
+    ("days", "runs"),
+    [
+        ("1 * 1", 12 + 52 - 3),  # three Mondays of 2027 are the first of a month
+        ("1 * *", 12),
+        ("* * 1", 52),
+        ("*/2 * 1", 27),
+        ("1-31 * 1", 365),
+    ],
+)
+def test_a_day_of_the_month_and_one_of_the_week_are_due_each_as_with_cron(days, runs):
+    crontab, moment, found = Crontab(f"0 3 {days}"), utc("2027-01-01 00:00"), 0
+    while (moment := crontab.after(moment)).year == 2027:
+        found += 1
+
+    assert found == runs
+
+
 @pytest.mark.parametrize("now", ["2026-10-25 01:05", "2026-10-25 00:05", "2026-03-29 00:59", "2026-06-01 12:00"])
 def test_celery_gets_the_same_times_as_we_do(now):
     with Celery("test", set_as_current=False) as app:

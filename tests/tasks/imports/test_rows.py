@@ -45,6 +45,13 @@ def test_cells_are_read_as_spreadsheets_and_people_write_them(run: Run):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("others", ["", "grace@example.com\n", "Grace <grace@example.com>\n"])
+def test_an_address_loses_its_quotes_whatever_else_is_in_its_column(run: Run, others: str):
+    made = run("profiles", f"email\n{others}'ada@example.com'\n")
+
+    assert made.items[-1]["attributes"] == {"email": "ada@example.com"}
+
+
 def test_a_country_that_is_none_is_refused(run: Run):
     with pytest.raises(InputError, match="'Atlantis' is not a country; write it like 'SE' or 'Sweden'"):
         run("profiles", "email\na@b.c\n", country="Atlantis")
