@@ -1,5 +1,7 @@
 """Leases: claimed once, given back, expired, closed; and what a second claim is told."""
 
+import pytest
+
 from tests.worker.governing import LEASE_MS, bucket, known, line, publish, redelivered, released
 from worker.governor import Claim, RequestEnd
 
@@ -113,6 +115,24 @@ def test_a_lease_is_not_closed_by_a_worker_that_no_longer_holds_it(client, gover
     governor.close_lease("one", RequestEnd(used=True), "the dead")
 
     assert client.hget("klaviyo:bucket:a:operation", "flight") == b"1"
+
+
+@pytest.mark.parametrize("unclaimed", [False, True])
+def test_what_was_granted_since_its_lease_ran_out_is_not_a_workers_to_close(client, governor, clock, unclaimed):
+    each = line()
+    publish(governor, each, "one")
+    governor.claim("one", LEASE_MS, True, "the dead")
+    clock.wait(LEASE_MS / 1000 + 1)
+    redelivered(client, governor, each, "one")
+    governor.tick()
+    if not unclaimed:
+        assert governor.claim("one", LEASE_MS, False, "the living").state == "ok"
+
+    governor.close_lease("one", RequestEnd(used=False, forget=True), "the dead")
+
+    assert client.hexists("klaviyo:lease", "one")
+    # What the dead has certainly not sent may be sent, unless somebody is about to.
+    assert client.exists("klaviyo:sent:one") == (not unclaimed)
 
 
 def test_an_expired_lease_cannot_be_claimed_even_before_a_tick_has_noticed(client, governor, clock):

@@ -13,6 +13,8 @@ function ops.claim(id, ttl, unrepeatable, holder)
     call('PEXPIRE', key('outcome', id), DAY_MS)
     return { 'decided', used('attempts'), outcome, 0 }
   end
+  -- A worker that was taken for dead asks: by now the task travels with others, whose request is claimed for it.
+  if (call('HGET', P .. 'lease', id) or ''):sub(1, 2) == '|@' then return { 'none', 0, '', 0 } end
   local deadline = tonumber(call('ZSCORE', P .. 'granted', id))
   local reason = call('GET', key('revoked', id))
   local expires = tonumber(call('HGET', P .. 'expires', id))

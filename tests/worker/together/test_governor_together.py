@@ -219,6 +219,18 @@ def test_what_a_new_primary_learns_to_have_been_sent_is_left_out(few, client, cl
     assert client.lrange("klaviyo.s", 0, -1) == [b"message of one"]
 
 
+@pytest.mark.parametrize("revoked", [False, True])
+def test_what_travels_is_not_claimed_by_a_worker_that_had_it_before(few, client, clock, revoked):
+    carrier = travel(few, client, clock, one="", two="", three="")
+    if revoked:
+        few.revoke("one", "revoked")
+
+    assert few.claim("one", LEASE_MS, False, "the dead").state == "none"
+
+    assert client.hget("klaviyo:lease", "one") == f"|@{carrier}".encode()
+    assert len(few.board(carrier, LEASE_MS, "tag")) == 3 - revoked
+
+
 def test_none_of_those_that_travel_runs_a_second_time_meanwhile(few, client, clock):
     few.beat("worker", 0, [], 1)
     full(few, 3, carrier=SINGLE)
