@@ -85,12 +85,13 @@ function ops.open(id, cap, run, urgent, ...)
   return { 1, fill(group, tonumber(cap)) }
 end
 
--- id lease_ms -> 1 if it may be sent now; 0 if another worker may be sending it. From here until it is accepted, it is
--- unknown whether Klaviyo has it.
-function ops.mark_sending(id, lease)
-  local state, sent = get(id, 'state', 'sent')
-  if state ~= 'spawning' or (sent and tonumber(sent) + tonumber(lease) > now) then return 0 end
-  call('HSET', job(id), 'sent', now)
+-- id lease_ms holder -> 1 if it may be sent now; 0 if another worker may be sending it. From here until it is accepted, it
+-- is unknown whether Klaviyo has it. The same delivery may ask again when the connection broke before it had the reply.
+function ops.mark_sending(id, lease, holder)
+  local state, sent, sender = get(id, 'state', 'sent', 'sender')
+  local is_sent = sent and sender ~= holder and tonumber(sent) + tonumber(lease) > now
+  if state ~= 'spawning' or is_sent then return 0 end
+  call('HSET', job(id), 'sent', now, 'sender', holder)
   return 1
 end
 

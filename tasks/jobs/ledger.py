@@ -223,9 +223,12 @@ class Ledger:
         self._call("mark_expired", id)
 
     @waits_for_redis
-    def mark_sending(self, id: str, lease_ms: int) -> bool:
-        """Record that a job is about to be sent. Return False if another worker is sending it or has sent it."""
-        return bool(self._call("mark_sending", id, lease_ms))
+    def mark_sending(self, id: str, lease_ms: int, holder: str) -> bool:
+        """Record that a job is about to be sent by the delivery ``holder``.
+
+        Return False if another one is sending it or has sent it.
+        """
+        return bool(self._call("mark_sending", id, lease_ms, holder))
 
     @waits_for_redis
     def accept(self, id: str, job_id: str, own: bool) -> Literal["ok", "over", "taken"]:

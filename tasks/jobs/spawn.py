@@ -80,7 +80,7 @@ class Spawn(Step):
         except Revoked as unwanted:
             revoke(app, job, unwanted.reason)
             raise
-        if not ledger.mark_sending(job, settings.lease_ms):
+        if not ledger.mark_sending(job, settings.lease_ms, call.holder):
             unused = RequestEnd(used=False, forget=True)
             get_governor().close_lease(call.task_id, unused, call.holder)
             return

@@ -33,7 +33,7 @@ def ledger(fake_redis):
 
 def accepted(ledger, id, **how):
     ledger.open(id, KIND, "default", REQUEST, **{"items": 3, **how})
-    ledger.mark_sending(id, LEASE)
+    ledger.mark_sending(id, LEASE, "holder")
     ledger.accept(id, f"K-{id}", own=True)
 
 
@@ -89,9 +89,9 @@ def test_failed_shows_jobs_that_ended_badly_or_with_failed_records(ledger):
 
 def test_records_that_a_refusal_set_aside_count_as_failed_though_klaviyo_never_had_them(ledger):
     ledger.open("R-1", KIND, "default", REQUEST, items=3, run="R", rows="1-3")
-    ledger.mark_sending("R-1", LEASE)
+    ledger.mark_sending("R-1", LEASE, "holder")
     ledger.resend_without("R-1", [{"row": 2, "reason": "bad"}], request=REQUEST, rows="1,3", items=2)
-    ledger.mark_sending("R-1", LEASE)
+    ledger.mark_sending("R-1", LEASE, "holder")
     ledger.accept("R-1", "K", own=True)
     ledger.end("R-1", "complete", {"total": 2, "completed": 2, "failed": 0})
     ledger.settle("R-1", JobOutcome("complete", {}, landed=2))

@@ -74,7 +74,7 @@ class Sending:
 
     def end(self, id: str, status: str, how: str = "accepted", **failure: Any) -> None:
         """It ends so, at Klaviyo or before."""
-        self.ledger.mark_sending(id, LEASE)
+        self.ledger.mark_sending(id, LEASE, "holder")
         if how == "accepted":
             self.ledger.accept(id, f"K-{id}", True)
         self.ledger.end(id, status)
@@ -174,7 +174,7 @@ def test_no_more_parts_wait_than_may(at: Sending):
 
 def test_what_no_part_would_be_spared_ends_the_import(at: Sending):
     id = at.send()
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
     forbidden = Forbidden(ACTION, "default", 403, [])
     failure = {"type": "Forbidden", "args": list(forbidden.args)}
     at.ledger.end(id, "refused", failure=failure)
@@ -202,7 +202,7 @@ def refused(*places: int) -> BadRequest:
 
 def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_rows(at: Sending):
     id = at.send(rows="11-13,20")
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
 
     assert isolate(at.ledger.job(id), KIND, refused(1))
 
@@ -214,7 +214,7 @@ def test_records_that_klaviyo_points_at_are_set_aside_and_the_others_keep_their_
 
 def test_where_klaviyo_points_at_every_record_the_whole_part_is_at_fault(at: Sending):
     id = at.send()
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
 
     assert not isolate(at.ledger.job(id), KIND, refused(0, 1, 2, 3))
     assert at.ledger.rejects_of(id) == []
@@ -222,7 +222,7 @@ def test_where_klaviyo_points_at_every_record_the_whole_part_is_at_fault(at: Sen
 
 def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themselves(at: Sending):
     id = at.send(rows="11-13,20")
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
 
     assert isolate(at.ledger.job(id), KIND, refused())
     at.ledger.settle(id, JobOutcome("split", {}))
@@ -240,7 +240,7 @@ def test_halves_of_a_refused_part_hold_its_rows_and_are_taken_up_again_by_themse
 
 def test_a_run_is_not_halved_for_ever(at: Sending):
     id = at.send()
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
     for _ in range(MAX_HALVED_PARTS):
         at.runs.count_halved_part("R")
 
@@ -250,7 +250,7 @@ def test_a_run_is_not_halved_for_ever(at: Sending):
 @pytest.mark.parametrize("error", ["BadRequest", "TooLarge", "Conflict"])
 def test_a_part_that_klaviyo_refused_for_its_records_sake_is_not_sent_again(at: Sending, error: str):
     id = at.send()
-    at.ledger.mark_sending(id, LEASE)
+    at.ledger.mark_sending(id, LEASE, "holder")
     at.ledger.end(id, "refused", failure={"type": error, "args": [ACTION, "default", 400, []]})
     at.ledger.settle(id, JobOutcome("refused", {"status": "refused"}, rejected=4))
     at.sender = at.taken_up()
@@ -380,7 +380,7 @@ def test_the_halves_of_one_part_do_not_stand_for_another_that_a_failover_has_los
     at: Sending, client: redis.Redis
 ) -> None:
     split, lost = at.send(1), at.send(2)
-    at.ledger.mark_sending(split, LEASE)
+    at.ledger.mark_sending(split, LEASE, "holder")
     assert isolate(at.ledger.job(split), KIND, refused())
     client.zrem("klaviyo:run:R:parts", lost)
     client.hincrby("klaviyo:run:R", "parts", -1)
@@ -424,7 +424,7 @@ def turned_down(at: Sending, then: Callable[[], object] = lambda: None) -> Calla
     def look(run: Run) -> None:
         for id in at.runs.jobs(run.id):
             if at.ledger.job(id).state == "spawning":  # type: ignore[union-attr]
-                at.ledger.mark_sending(id, LEASE)
+                at.ledger.mark_sending(id, LEASE, "holder")
                 at.ledger.accept(id, f"K-{id}", True)
                 at.ledger.end(id, "complete")
                 sent = {"type": "profile", "attributes": {"email": "ada@example.com"}}

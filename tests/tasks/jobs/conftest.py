@@ -53,7 +53,7 @@ class Steps:
     def sent(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:
         """A job whose request is under way, or was not answered."""
         self.opened(id, kind, **how)
-        assert self.ledger.mark_sending(id, LEASE)
+        assert self.ledger.mark_sending(id, LEASE, "holder")
         return self.job(id)
 
     def accepted(self, id: str = "job", kind: str = NAME, **how: Any) -> Job:

@@ -48,7 +48,7 @@ def handed_over(travelers: Travelers, steps: Any, count: int = 12) -> str:
 
 def end(steps: Any, carrier: str, monkeypatch: pytest.MonkeyPatch, status: str = "complete", **how: Any) -> Any:
     """Klaviyo has done with the job, and its last step runs."""
-    assert steps.ledger.mark_sending(carrier, 1)
+    assert steps.ledger.mark_sending(carrier, 1, "holder")
     steps.ledger.accept(carrier, "K1", own=True)
     steps.ledger.end(carrier, status, **how)
     monkeypatch.setattr(TellCalls, "task_id", carrier)

@@ -92,7 +92,7 @@ def opened(ledger, kind, state):
     ledger._client.flushall()
     ledger.open("job", kind, "default", Request("POST", "/api/x", {}, orjson.dumps({"data": {"id": "C"}})))
     if state != "spawning":
-        ledger.mark_sending("job", 17_000)
+        ledger.mark_sending("job", 17_000, "holder")
         ledger.accept("job", "K1", own=kind == LISTED)
     if state == "ended":
         ledger.end("job", "complete", {"total": 4, "failed": 2})

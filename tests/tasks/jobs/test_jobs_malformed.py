@@ -68,7 +68,7 @@ def opened(ledger, state, name=NAME):
     """One job in this state, and no other."""
     ledger._client.flushall()
     ledger.open("job", name, "default", REQUEST, items=4, rows="1-4", run="R")
-    ledger.mark_sending("job", 75_000)
+    ledger.mark_sending("job", 75_000, "holder")
     if state != "spawning":
         ledger.accept("job", "K1", own=True)
     if state == "ended":

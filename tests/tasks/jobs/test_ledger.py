@@ -33,7 +33,7 @@ def opened(ledger, id="job", **how):
 
 def accepted(ledger, id="job", **how):
     opened(ledger, id, **how)
-    assert ledger.mark_sending(id, LEASE)
+    assert ledger.mark_sending(id, LEASE, "holder")
     assert ledger.accept(id, f"K-{id}", own=True) == "ok"
     return id
 
@@ -48,7 +48,7 @@ def test_a_request_is_kept_as_it_is():
 def test_a_job_goes_through_its_states_and_keeps_the_times(ledger, clock):
     assert opened(ledger) == ["job"]
     assert ledger.job("job").state == "spawning"
-    ledger.mark_sending("job", LEASE)
+    ledger.mark_sending("job", LEASE, "holder")
     ledger.accept("job", "K1", own=True)
     clock.wait(4)
     ledger.record_poll("job", 1, "processing", {"total": 3})
@@ -89,19 +89,26 @@ def test_a_job_is_settled_once(ledger):
 
 def test_a_job_that_may_be_on_its_way_is_not_sent_by_another(ledger, clock):
     opened(ledger)
-    assert ledger.mark_sending("job", LEASE)
+    assert ledger.mark_sending("job", LEASE, "holder")
 
-    assert not ledger.mark_sending("job", LEASE)
+    assert not ledger.mark_sending("job", LEASE, "another")
     clock.wait(76)
-    assert ledger.mark_sending("job", LEASE)
+    assert ledger.mark_sending("job", LEASE, "another")
+
+
+def test_who_sends_a_job_may_say_so_again_when_the_reply_was_lost(ledger):
+    opened(ledger)
+
+    assert ledger.mark_sending("job", LEASE, "holder")
+    assert ledger.mark_sending("job", LEASE, "holder")
 
 
 def test_what_certainly_has_not_arrived_may_be_sent_again(ledger):
     opened(ledger)
-    ledger.mark_sending("job", LEASE)
+    ledger.mark_sending("job", LEASE, "holder")
 
     assert ledger.allow_resend("job", tries=1)
-    assert ledger.mark_sending("job", LEASE)
+    assert ledger.mark_sending("job", LEASE, "holder")
     assert ledger.job("job").tries == 1
 
 
@@ -124,7 +131,7 @@ def test_a_campaigns_jobs_may_have_the_same_id(ledger):
 def test_jobs_beyond_the_cap_wait_for_a_slot_in_their_order(ledger):
     released = [opened(ledger, id, cap=2) for id in "abcd"]
     for id in "ab":
-        ledger.mark_sending(id, LEASE)
+        ledger.mark_sending(id, LEASE, "holder")
         ledger.accept(id, f"K-{id}", own=True)
 
     assert released == [["a"], ["b"], [], []]
@@ -136,7 +143,7 @@ def test_jobs_beyond_the_cap_wait_for_a_slot_in_their_order(ledger):
 def test_a_job_for_which_there_is_no_room_waits_before_the_others(ledger, reminders, clock):
     for id in "abc":
         opened(ledger, id, cap=2)
-    ledger.mark_sending("a", LEASE)
+    ledger.mark_sending("a", LEASE, "holder")
 
     assert ledger.job_cap_reached("a", 15)
     assert ledger.job("a").state == "waiting"
@@ -161,7 +168,7 @@ def test_a_job_that_was_not_carried_on_is_overdue_once_a_while(ledger, reminders
 def test_a_large_request_is_dropped_when_klaviyo_has_it_and_a_small_one_kept(ledger):
     large = Request("POST", "/x", {}, random.Random(1).randbytes(100_000))
     ledger.open("large", KIND, ACCOUNT, large)
-    ledger.mark_sending("large", LEASE)
+    ledger.mark_sending("large", LEASE, "holder")
     ledger.accept("large", "K1", own=True)
     accepted(ledger, "small")
 
@@ -201,7 +208,7 @@ def test_an_import_sums_up_its_parts_each_once(ledger, run):
 
 def test_records_that_a_refusal_points_at_are_counted_once(ledger, run):
     opened(ledger, "R-1", run="R", rows="1-3")
-    ledger.mark_sending("R-1", LEASE)
+    ledger.mark_sending("R-1", LEASE, "holder")
     fewer = {"request": REQUEST, "rows": "1,3", "items": 2}
 
     assert ledger.resend_without("R-1", [{"row": 2}], **fewer)
@@ -272,11 +279,11 @@ def test_the_newest_jobs_come_first_and_only_so_many(ledger, clock):
 def test_what_was_sent_cannot_be_withdrawn(ledger):
     opened(ledger, "a")
     opened(ledger, "b")
-    ledger.mark_sending("a", LEASE)
+    ledger.mark_sending("a", LEASE, "holder")
 
     assert ledger.withdraw("a", {}) == (False, [])
     assert ledger.withdraw("b", {})[0]
-    assert not ledger.mark_sending("b", LEASE)
+    assert not ledger.mark_sending("b", LEASE, "another")
 
 
 def test_a_group_has_one_watcher_until_it_is_taken_over(ledger):
@@ -317,7 +324,7 @@ def test_a_job_for_which_there_was_no_room_is_the_first_to_get_a_slot(ledger):
     accepted(ledger, "b", cap=2)
     for id in "ac":
         opened(ledger, id, cap=2)
-    ledger.mark_sending("a", LEASE)
+    ledger.mark_sending("a", LEASE, "holder")
     ledger.job_cap_reached("a", 15)
 
     assert ledger.end("b", "complete") == (True, ["a"])
@@ -326,18 +333,18 @@ def test_a_job_for_which_there_was_no_room_is_the_first_to_get_a_slot(ledger):
 def test_a_job_for_which_there_was_no_room_may_be_sent_at_once_when_there_is(ledger):
     accepted(ledger, "b", cap=2)
     opened(ledger, "a", cap=2)
-    ledger.mark_sending("a", LEASE)
+    ledger.mark_sending("a", LEASE, "holder")
     ledger.job_cap_reached("a", 15)
     ledger.end("b", "complete")
 
     assert ledger.job("a").sent is None
-    assert ledger.mark_sending("a", LEASE)
+    assert ledger.mark_sending("a", LEASE, "holder")
 
 
 def test_where_klaviyo_has_room_for_none_of_ours_one_is_tried_and_not_all(ledger):
     for id in "abc":
         opened(ledger, id, cap=1)
-    ledger.mark_sending("a", LEASE)
+    ledger.mark_sending("a", LEASE, "holder")
     ledger.job_cap_reached("a", 15)
 
     assert ledger.slots(GROUP) == ["a"]
@@ -407,7 +414,7 @@ def test_a_job_whose_worker_dies_before_the_next_step_is_published_is_resumed(le
     else:
         opened(ledger, "other")
         reminders.set("job|other", None)
-        ledger.mark_sending("other", LEASE)
+        ledger.mark_sending("other", LEASE, "holder")
         ledger.accept("other", "K-other", own=True)
     clock.wait(16)
 
@@ -475,7 +482,7 @@ def test_jobs_that_are_not_settled_are_counted_those_that_wait_for_a_slot_by_the
         ("bulk_create_coupon_codes", "spawning", 1, began + 30),
     }
 
-    ledger.mark_sending("first", LEASE)
+    ledger.mark_sending("first", LEASE, "holder")
     ledger.accept("first", "K1", own=True)
     ledger.end("first", "complete", {"total": 3, "completed": 3})
     ledger.settle("first", JobOutcome("complete", {"status": "complete"}))
@@ -490,7 +497,7 @@ def test_jobs_that_are_not_settled_are_counted_those_that_wait_for_a_slot_by_the
 @pytest.mark.parametrize(("run", "days"), [("", 7), ("R", 14)])
 def test_a_part_of_an_import_is_kept_as_long_as_its_import_can_be_resumed(ledger, client, run, days):
     opened(ledger, run=run)
-    ledger.mark_sending("job", LEASE)
+    ledger.mark_sending("job", LEASE, "holder")
     ledger.end("job", "refused", failure={"type": "BadRequest", "args": []})
     ledger.settle("job", JobOutcome("refused", {}, rejected=1, rejects=[{"row": 1}]))
 

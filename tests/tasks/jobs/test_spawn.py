@@ -61,7 +61,7 @@ def test_a_job_that_klaviyo_has_taken_is_accepted(steps: Any, spawn: Any):
 def test_a_job_that_another_worker_is_sending_is_not_sent(steps: Any, spawn: Any, monkeypatch: pytest.MonkeyPatch):
     steps.opened("job", CATALOG)
     # It has looked before the other one wrote down that it sends, and writes after it.
-    monkeypatch.setattr(Spawn, "_may_send", lambda *_: steps.ledger.mark_sending("job", 75_000))
+    monkeypatch.setattr(Spawn, "_may_send", lambda *_: steps.ledger.mark_sending("job", 75_000, "holder"))
 
     assert spawn({"data": {"id": "K1"}}, CATALOG) == 0
     assert steps.job().state == "spawning"
