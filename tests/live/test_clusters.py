@@ -7,15 +7,15 @@ import signal
 import pytest
 
 from tasks.jobs import run_job
-from tasks.lists import create_list
 from tasks.profiles import bulk_import_profiles, create_profile
+from tasks.templates import create_template
 from tests.live.nodes import Cluster
 from tests.live.publishing_to import publishing_to
 from tests.live.system import until
 from tests.soak import SOAK
 from worker.redis.cluster_keys import SLOT, TAG
 
-PROFILES, LISTS = 60, 6
+PROFILES, TEMPLATES = 60, 6
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,10 @@ def test_work_goes_on_when_the_slot_moves_and_nothing_is_lost_or_doubled(system,
     sandbox = system.sandbox
     until(cluster.ready, 20, "a cluster that serves")
     published = [create_profile.delay(email=f"p{n}@example.com").id for n in range(PROFILES)]
-    lists = [create_list.delay(name=f"list {n}").id for n in range(LISTS)]
+    # They must not be repeated, and have no window of a day: what a replica may have missed can fill that.
+    templates = [
+        create_template.delay(name=f"template {n}", editor_type="CODE", html="<p>Hi</p>").id for n in range(TEMPLATES)
+    ]
     job = run_job(bulk_import_profiles).delay(profiles=[{"email": "job@example.com"}]).id
     before = sandbox.arrived()
     until(lambda: sandbox.arrived() > before + 10, 20, "work in full flow")
@@ -73,11 +76,11 @@ def test_work_goes_on_when_the_slot_moves_and_nothing_is_lost_or_doubled(system,
 
     arrived = sandbox.arrived()
     until(lambda: sandbox.arrived() > arrived or system.ends([*published, job]), 5, "work to go on")
-    ends = system.ended([*published, *lists, job], 60)
+    ends = system.ended([*published, *templates, job], 60)
     assert {ends[each].error for each in published} <= {None, "Conflict"}, system.story(ends)
-    assert {ends[each].error for each in lists} <= {None, "OutcomeUnknown"}
+    assert {ends[each].error for each in templates} <= {None, "OutcomeUnknown"}
     assert ends[job].status == "SUCCESS"
-    assert set(sandbox.names("/api/lists", "name").values()) == {1}
+    assert set(sandbox.names("/api/templates", "name").values()) == {1}
     until(lambda: not system.redis.exists("klaviyo:unacked"), 30, "an empty record of what is held")
 
 
