@@ -45,7 +45,7 @@ def test_an_operator_with_flower_alone_sees_what_waits_where_and_why(system, pag
     get_profile.on("b", lane="bulk").delay(id="01H")
     ledger = get_ledger()
     ledger.open("a-job", "bulk_import_profiles", "a", Request("POST", "/api/x", {}, b"{}"), items=2)
-    ledger.mark_sending("a-job", 60_000)
+    ledger.mark_sending("a-job", 60_000, "holder")
     ledger.accept("a-job", "klaviyos-id", True)
     ledger.keep_errors("a-job", 1, [{"index": 1, "detail": "<i>no</i>"}])
     get_runs().begin("a-run", "profiles", "a", "customers.csv", {"path": "customers.csv"})

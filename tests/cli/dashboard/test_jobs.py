@@ -68,7 +68,7 @@ def test_a_job_of_no_import_counts_its_records_as_klaviyo_does_and_says_so():
 def test_rows_that_klaviyo_refused_before_the_job_began_are_on_its_page(settings, real_redis):
     ledger = get_ledger()
     ledger.open("R-1", "bulk_import_profiles", "default", Request("POST", "/", {}, None), run="R", rows="1-9", items=9)
-    ledger.mark_sending("R-1", 60_000)
+    ledger.mark_sending("R-1", 60_000, "holder")
     ledger.accept("R-1", "K", own=True)
     ledger.end("R-1", "complete", {"total": 7, "completed": 6, "failed": 1}, [])
     rejects = [{"row": row, "stage": "refused", "reason": "no such email", "sent": None} for row in (3, 4)]
