@@ -189,15 +189,17 @@ class Cluster:
         for number, node in enumerate(self.nodes[:primaries]):
             low, high = number * 16384 // primaries, (number + 1) * 16384 // primaries - 1
             node.redis.execute_command("CLUSTER", "ADDSLOTSRANGE", low, high)
-        until(lambda: self.agree(primaries), 20, "nodes that know of each other")
+        until(self.agree, 20, "nodes that know of each other")
         for number, node in enumerate(self.nodes[primaries:]):
             node.redis.execute_command("CLUSTER", "REPLICATE", self.id_of(self.nodes[number % primaries]))
         self.url = f"cluster://{','.join(f'127.0.0.1:{node.port}' for node in self.nodes)}"
         self.broker_options = {"global_keyprefix": TAG}
         until(self.ready, 20, "a cluster that serves")
 
-    def agree(self, primaries: int) -> bool:
-        return all(len(_lines(node)) == len(self.nodes) for node in self.nodes)
+    def agree(self) -> bool:
+        """Whether each knows every other by its name: those that have just met use another at first."""
+        names = {self.id_of(node) for node in self.nodes}
+        return all({line.split()[0] for line in _lines(node)} == names for node in self.nodes)
 
     def ready(self) -> bool:
         """Whether every node serves, and the one that has our slot knows of its replica, if it has any."""
