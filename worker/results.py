@@ -17,7 +17,7 @@ from worker.governor import EVEN_IF_FULL, FailedCall, get_governor
 from worker.message_headers import delivery_of
 from worker.process import ending
 from worker.process.left_behind import unacknowledged_if_left
-from worker.process.state import acknowledged_by_redis
+from worker.process.state import acknowledged_by_redis, working
 from worker.redis.connection import connecting
 from worker.redis.patience import waits_for_redis
 from worker.settings import get_settings
@@ -68,6 +68,10 @@ class Backend(RedisBackend):
     @cached_property
     def _chord_part_return_script(self) -> Any:
         return self.client.register_script(EVEN_IF_FULL + CHORD_PART_RETURN_LUA)
+
+    def get(self, key: str) -> Any:
+        """Read what is stored; a worker waits for it. By this Celery sees whether a redelivered task has ended."""
+        return (waits_for_redis(super().get) if working.is_set() else super().get)(key)
 
     @waits_for_redis
     def set(self, key: str, value: Any, expires: int | None = None, **policy: Any) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import redis
+from celery.backends.redis import RedisBackend
 from kombu.exceptions import OperationalError
 
 from tasks.jobs.import_runs import Runs
@@ -20,6 +21,8 @@ from worker.process.left_behind import LeftBehind, unacknowledged_if_left
 from worker.redis import patience
 from worker.redis.connection import NotNow
 from worker.redis.patience import asking_redis_once, waits_for_redis
+from worker.results import Backend
+from worker.transport import RESULT_PREFIX
 
 ROOT = Path(__file__).parents[3]
 
@@ -201,3 +204,37 @@ def test_a_task_that_is_over_is_acknowledged():
     strategy.acknowledge(message)(None, ())
 
     assert message.acknowledged == 1
+
+
+class TestWhatCeleryReadsOfARedeliveredTask:
+    """It looks whether the task has ended, and takes what that raises for the task's own failure."""
+
+    @pytest.fixture
+    def backend(self, monkeypatch):
+        """A backend whose Redis answers at the second try."""
+        answers = iter([NotNow("another server has become the primary"), b"kept"])
+
+        def get(backend, key):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(RedisBackend, "get", get)
+        return Backend(app=app, url="redis://")
+
+    def test_a_worker_waits_for_it(self, backend, monkeypatch):
+        monkeypatch.setattr(state.closing, "wait", lambda seconds: False)
+        state.working.set()
+        try:
+            assert backend.get("key") == b"kept"
+        finally:
+            state.working.clear()
+
+    def test_whoever_asks_elsewhere_is_told_at_once(self, backend):
+        with pytest.raises(NotNow):
+            backend.get("key")
+
+
+def test_the_transport_knows_where_celery_keeps_a_result():
+    assert app.backend.get_key_for_task("one") == f"{RESULT_PREFIX}one".encode()
