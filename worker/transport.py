@@ -72,6 +72,9 @@ ARGV[1], ARGV[2] = tag .. ARGV[1], tag .. ARGV[2]
 #: Keys of our own: other Celery applications on the same Redis count a message as abandoned after another time.
 UNACKED, UNACKED_INDEX = f"{KEY_PREFIX}unacked", f"{KEY_PREFIX}unacked_index"
 
+#: Where Celery keeps the result of a task, before its id.
+RESULT_PREFIX = "celery-task-meta-"
+
 #: Milliseconds for which a lease that was claimed with the pop holds: until a thread has taken up the message, and the
 #: next refresh has prolonged the lease. If a worker is killed, the tasks that it had not begun go on after that time.
 PREFETCHED_LEASE_MS = int((prefetched_leases.FRESH_S + VISIBILITY_S) * 1000)
@@ -125,13 +128,15 @@ class QoS(stock.QoS):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: By delivery tag: the task, and the primary that the delivery was taken from.
-        self._primaries: dict[str, tuple[str, str]] = {}
+        self._primaries: dict[str, tuple[str, str, str]] = {}
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a delivery, and which primary it was taken from."""
+        """Remember a delivery, where its result will be, and which primary it was taken from."""
         virtual.QoS.append(self, message, delivery_tag)
         if primary := primary_met(get_settings().redis):
-            self._primaries[delivery_tag] = str(message.headers.get("id") or ""), primary
+            task_id = str(message.headers.get("id") or "")
+            result_key = "" if message.headers.get("ignore_result") else RESULT_PREFIX + task_id
+            self._primaries[delivery_tag] = task_id, result_key, primary
 
     def ack(self, delivery_tag: str) -> None:
         """Forget a delivery: its task is over. Any thread may call it, even when its channel has long been closed.
@@ -149,9 +154,9 @@ class QoS(stock.QoS):
         self._primaries.pop(delivery_tag, None)
         virtual.QoS.ack(self, delivery_tag)
 
-    def _acknowledge_at(self, task_id: str, primary: str, delivery_tag: str) -> None:
+    def _acknowledge_at(self, task_id: str, result_key: str, primary: str, delivery_tag: str) -> None:
         delivery = Delivery(self.unacked_key, self.unacked_index_key, delivery_tag)
-        if not get_governor().acknowledge(delivery, task_id, primary):
+        if not get_governor().acknowledge(delivery, task_id, result_key, primary):
             logger.info("Task %s ended while another server became the primary: it will be delivered again.", task_id)
             if primary_met(get_settings().redis) != primary:
                 # Not as a second delivery, which Celery passes over, with what follows it, where the first succeeded.

@@ -228,17 +228,27 @@ def test_the_same_primary_changes_nothing(governor, client, clock):
 
 
 @pytest.mark.parametrize(
-    ("primary", "sent", "flushed", "over"),
+    ("primary", "sent", "result", "flushed", "over"),
     [
-        ("second", False, False, True),
-        ("first", False, False, False),
-        ("first", True, False, True),
-        ("first", False, True, True),
+        ("second", False, None, False, True),
+        ("first", False, None, False, False),
+        ("first", False, "SUCCESS", False, False),
+        ("first", True, "SUCCESS", False, True),
+        ("first", True, "RETRY", False, False),
+        ("first", True, None, False, False),
+        ("first", True, "nobody wants it", False, True),
+        ("first", False, None, True, True),
     ],
-    ids=["from this primary", "from another", "a request that must not be repeated", "somebody has flushed the server"],
-)
+    ids=[
+        "from this primary", "from another", "from another, and its result is here",
+        "a request that must not be repeated, and its result is here",
+        "a request that must not be repeated, and an earlier state is here",
+        "a request that must not be repeated, and its result is lost",
+        "a request that must not be repeated, whose result nobody wants", "somebody has flushed the server",
+    ],
+)  # fmt: skip
 def test_what_has_ended_comes_again_where_its_followers_may_be_lost_with_another_primary(
-    governor, client, primary, sent, flushed, over
+    governor, client, primary, sent, result, flushed, over
 ):
     delivery = Delivery("klaviyo:unacked", "klaviyo:unacked_index", "tag")
     client.hset("klaviyo:unacked", "tag", "a message")
@@ -249,8 +259,11 @@ def test_what_has_ended_comes_again_where_its_followers_may_be_lost_with_another
     governor._call("history", "second")
     if flushed:
         client.delete("klaviyo:history")
+    key = "" if result == "nobody wants it" else "celery-task-meta-task"
+    if key and result:
+        client.set(key, f'{{"status": "{result}", "result": null}}')
 
-    assert governor.acknowledge(delivery, "task", primary) is over
+    assert governor.acknowledge(delivery, "task", key, primary) is over
     assert client.exists("klaviyo:unacked", "klaviyo:unacked_index") == (0 if over else 2)
 
 

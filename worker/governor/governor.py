@@ -163,14 +163,15 @@ class Governor(KeptFailures, Observer):
             return 0
         return int(self._call("use_room", most))
 
-    def acknowledge(self, delivery: Delivery, task_id: str, primary: str) -> bool:
+    def acknowledge(self, delivery: Delivery, task_id: str, result_key: str, primary: str) -> bool:
         """Acknowledge the delivery of a task that has ended. Return False if it will be delivered again.
 
         That is so if it was taken from another primary, with which what the task has published may be lost. Whoever
-        made a request that must not be repeated does not come again.
+        made a request that must not be repeated comes again only if its result has been lost; ``result_key`` is empty
+        where nobody wants one.
         """
         keys = (delivery.unacked_key, delivery.unacked_index_key)
-        return bool(self._call("acknowledge", delivery.tag, task_id, primary, *keys))
+        return bool(self._call("acknowledge", delivery.tag, task_id, result_key, primary, *keys))
 
     def hold(self, index: str, tags: Mapping[str, str], ttl_ms: int) -> None:
         """Show that a worker still holds these deliveries.

@@ -21,12 +21,14 @@ function ops.history(id)
   return 1
 end
 
--- tag id primary unacked unacked_index -> 1 | 0. Acknowledge the delivery of a task that has ended, unless it was taken
--- from another primary: then what the task has published may be lost, so it is delivered again. A request that must not
--- be repeated ends its task all the same.
-function ops.acknowledge(tag, id, primary, unacked, index)
+-- tag id result_key primary unacked unacked_index -> 1 | 0. Acknowledge the delivery of a task that has ended, unless it
+-- was taken from another primary: then what the task has published may be lost, so it is delivered again. A request that
+-- must not be repeated ends its task all the same if its result is here, or nobody wants one (result_key ""): delivered
+-- again, it could only end as unknown, which is still better than never.
+function ops.acknowledge(tag, id, result_key, primary, unacked, index)
   local here = call('GET', P .. 'history') -- which has gone if somebody has flushed this server
-  if here and here ~= primary and call('EXISTS', key('sent', id)) == 0 then return 0 end
+  local is_told = call('EXISTS', key('sent', id)) == 1 and (result_key == '' or has_ended(result_key))
+  if here and here ~= primary and not is_told then return 0 end
   call('HDEL', unacked, tag)
   call('ZREM', index, tag)
   return 1
