@@ -37,7 +37,7 @@ def finish(task_id: str, forget: bool, clock: Callable[[], float] = time.monoton
             _unrepeatable.popleft()
 
 
-def known(name: str | None = None) -> Iterator[UnderWay]:
+def known(name: str | None = None, clock: Callable[[], float] = time.monotonic) -> Iterator[UnderWay]:
     """Every request that is under way, and those of the last minute that must not be repeated.
 
     ``name``: those of another Redis (`worker.redis.elsewhere`).
@@ -46,8 +46,9 @@ def known(name: str | None = None) -> Iterator[UnderWay]:
         if of == name:
             yield from map(_sent, unrepeatable)
             yield describe()
-    for _, task_id, of in list(_unrepeatable):
-        if of == name:
+    since = clock() - REMEMBERED_S
+    for ended_at, task_id, of in list(_unrepeatable):
+        if of == name and ended_at >= since:
             yield _sent(task_id)
 
 
