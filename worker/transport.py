@@ -127,7 +127,7 @@ class QoS(stock.QoS):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: By delivery tag: the task, and the primary that the delivery was taken from.
+        #: By delivery tag: the task, the key of its result ("" if nobody wants one), and the primary it was taken from.
         self._primaries: dict[str, tuple[str, str, str]] = {}
 
     def append(self, message: Any, delivery_tag: str) -> None:
